@@ -52,7 +52,7 @@ soak: $(INSTALLED) ## Watch the exporter for MINUTES on an API that churns and f
 
 BENCH :=
 
-bench: $(INSTALLED) ## Compare speed and memory with what people would use instead, for the better part of an hour.
+bench: $(INSTALLED) ## Compare speed and memory with what people would use instead; takes more than two hours.
 	@PYTHONPATH=tests $(RUN)/python -m benchmarks $(BENCH)
 
 SUITE := bookworm

@@ -17,11 +17,11 @@ PAGE = Path(__file__).with_name("faults.md")
 _INTRODUCTION = """\
 # Faults
 
-What becomes of each fault of the simulated API, as the tests have it. Try one yourself: `mihu-trunk-exporter simulate
---fault reset=0.1` strikes one request in ten, `--fault list` names all. Pages and rows that move or come twice need
-more than one page: `--trunks 300`. Refused connections and bad certificates are not among them.
+What each fault of the simulated API leads to, as the tests check it. Try one yourself: a tenth of the requests fail
+with `mihu-trunk-exporter simulate --fault reset=0.1`, and `--fault list` prints all names. Pages and rows that move
+or come twice need more than one page: `--trunks 300`. Refused connections and bad certificates cannot be simulated.
 
-When the poll fails, `mihu_up` is 0, the last good data stays to the last series, one failure counter moves, and the
+If the poll fails, `mihu_up` is 0, all series of the last good poll stay, one failure counter is incremented, and the
 log has one line.
 """
 

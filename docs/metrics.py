@@ -16,14 +16,14 @@ _INTRODUCTION = """\
 # Metrics
 
 `T` stands for the labels that identify a trunk: `workspace`, `phone_number_uuid`, `number`. A join always uses all of
-them. All families are gauges unless a type is given. What the API leaves out has no series. Beside these there are
+them. All families are gauges unless a type is given. What the API leaves out has no series. Besides these, there are
 prometheus_client's `process_*` and `python_*`.
 
-A trunk is **unbound** where a channel is expected on it and not bound. Without `expect` in the configuration calls
-are expected on every trunk, unless both its voice and its inbound service are disabled, or it is bound on WhatsApp
-alone. It is **out of service** for a `reason`: it is `unbound`, its status is `not_active`, or it is `blocked` by
-services that are disabled or have a channel limit of 0. A channel that was bound and is not, while nothing else
-answers the number, is **lost**; a trunk that was bound and left the list is **gone**.
+A trunk is **unbound** if a channel is expected on it and not bound. Without `expect` in the configuration, calls are
+expected on every trunk, unless both its voice and its inbound service are disabled, or it is bound only on WhatsApp.
+It is **out of service** for a `reason`: it is `unbound`, its status is `not_active`, or it is `blocked` by services
+that are disabled or have a channel limit of 0. A channel that was bound and is not, while nothing else answers the
+number, is **lost**; a trunk that was bound and has left the list is **gone**.
 """
 
 

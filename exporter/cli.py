@@ -101,7 +101,7 @@ def _ordinal(value: str) -> int:
     "--web.config.file",
     metavar="FILE",
     type=OptionalPath(),
-    help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: neither]",
+    help="File with TLS and authentication settings, in exporter-toolkit's format.  [default: no TLS, no passwords]",
 )
 @flag("--web.enable-lifecycle", is_flag=True, help="Allow reloads by POST or PUT to /-/reload; SIGHUP always reloads.")
 @common_flag(

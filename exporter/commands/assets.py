@@ -13,6 +13,7 @@ import yaml
 from exporter import __version__
 from exporter.commands.common import Command, Common, Failure, Parsed, common_flags
 from exporter.config.problems import did_you_mean, one_of
+from exporter.config.settings import json_schema
 from exporter.config.values import parse_duration
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -140,6 +141,7 @@ def _contents(changes: Changes) -> Iterator[tuple[Path, bytes]]:
             elif path.suffix == ".tmpl":
                 content = _change_texts(content.decode(), changes).encode()
             yield path.relative_to(_FILES), content
+    yield Path("docs", "config.schema.json"), f"{json_schema()}\n".encode()  # which config.yaml names
 
 
 def _change_texts(text: str, changes: Changes) -> str:

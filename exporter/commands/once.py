@@ -67,6 +67,7 @@ _SUFFIX = ".prom"
     "--search",
     metavar="TEXT",
     default="",
+    show_default=False,
     help="Only list trunks whose number, uuid, location or agent contains this text.",
 )
 @click.pass_obj

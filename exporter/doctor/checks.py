@@ -195,7 +195,7 @@ def out_of_service(_: Recording, fleet: Fleet) -> Result:
 
 def full_poll(recording: Recording, _: Fleet) -> Result:
     timeout = recording.workspace.poll_timeout
-    seen = f"{recording.seconds:.1f}s of {timeout:g}s (poll_timeout)"
+    seen = f"{recording.seconds:.1f}s of {round(timeout, 1):g}s (poll_timeout)"
     if recording.seconds > timeout * _MAX_TIMEOUT_SHARE:
         return warning(seen, "raise poll_timeout and poll_interval, or concurrency: a slower day would fail the poll")
     return ok(seen)

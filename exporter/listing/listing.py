@@ -36,8 +36,6 @@ from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {concern: index for index, concern in enumerate(Concern)}
-
-
 Loss = Lost | Disabled
 
 
@@ -195,14 +193,18 @@ def _remark(loss: Loss) -> tuple[Concern, str]:
 
 
 def _last_trunk(state: State) -> Trunk:
-    """Return what is known of a trunk that is gone, with its last bindings."""
+    """Return what is known of a trunk that is gone, bound to its last agents."""
+    call, sms, whatsapp = (
+        msgspec.structs.replace(last, bound=last.bound or bool(last.agent_uuid or last.agent_name))
+        for last in state.bindings
+    )
     return Trunk(
         uuid=state.uuid,
         number=state.number,
         status=state.status,
         compliance_status=state.compliance_status,
         services=state.services,
-        bindings=state.bindings,
+        bindings=(call, sms, whatsapp),
         monthly_fee=state.monthly_fee,
         currency=state.currency,
     )

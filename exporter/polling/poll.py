@@ -54,8 +54,7 @@ class PollContext:
 class Poll:
     """One poll: ``await Poll(…).run(token)``.
 
-    Args:
-        before: what the poll before left; what has not changed is taken from it.
+    ``before`` is what the poll before left; what has not changed is taken from it.
     """
 
     def __init__(self, context: PollContext, before: Snapshot) -> None:

@@ -36,8 +36,7 @@ class Prepared:
 class Pollers:
     """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
-    Args:
-        requests: to the API under way at once, of all workspaces: each takes an open file.
+    ``requests`` to the API may be under way at once, of all workspaces: each takes an open file.
     """
 
     def __init__(  # noqa: PLR0913 - what all pollers share

@@ -1,7 +1,7 @@
 """Consequences of changes: channels lost, trunks gone, services disabled. All times are Unix seconds."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
@@ -44,7 +44,7 @@ class Disabled(Since, frozen=True, gc=False):
 
 
 class Gone(Since, frozen=True, gc=False):
-    """``state`` is the last one; ``digits`` of the number are empty where they may not be kept."""
+    """``state`` is the last one, with agents that it had lost; ``digits`` are empty where they may not be kept."""
 
     state: State
     digits: str
@@ -79,12 +79,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 class Comparison:
     """Compares the trunks of a poll with those of the poll before, part by part, for what follows from the changes.
 
-    Args:
-        memory: after the poll before.
-        now: Unix time.
-        stored: the states that trunks had, by key, where they are not in a fleet.
-        unconfirmed: the keys of trunks that the only walk of the poll did not see.
-        has_past: whether there is anything to compare with.
+    ``memory`` is that after the poll before, which ``has_past`` says there was; ``stored`` are the states, by key, that
+    trunks had if no fleet has them, and ``unconfirmed`` the keys of trunks that the only walk of the poll did not see.
     """
 
     def __init__(
@@ -135,13 +131,9 @@ class Comparison:
     def finish(
         self, trunks: Trunks, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
     ) -> tuple[Memory, Counter[Kind]]:
-        """Return the memory after the poll, and how many changes the poll found, by kind.
+        """Return the memory after the poll that found these trunks, and how many changes it found, by kind.
 
-        Args:
-            trunks: all that the poll found.
-            around: what they have around them.
-            digits_of: returns the digits of the number of a trunk that was there before.
-            remember_for: how long.
+        ``digits_of`` returns the digits of the number of a trunk that was there before.
         """
         memory, missing = self._memory, self._missing
         self.add({key: state for key, state in memory.missing.items() if key not in trunks}, {})
@@ -211,7 +203,7 @@ class Comparison:
                 case Kind.SERVICE if _other_carries(service, self._after[key]):
                     disabled[key, service] = Disabled(*about, service)
                 case Kind.REMOVED if before[key].is_bound or key in had_lost:
-                    gone.append(Gone(*about, before[key], digits_of(before[key])))
+                    gone.append(Gone(*about, _with_last_agents(before[key], lost), digits_of(before[key])))
         return lost.values(), disabled.values(), gone
 
     def _still_gone(self, newly_gone: Sequence[Gone], trunks: Trunks, around: Surroundings) -> list[Gone]:
@@ -226,6 +218,15 @@ class Comparison:
 
 
 S = TypeVar("S", bound=Since)
+
+
+def _with_last_agents(state: State, lost: Mapping[tuple[str, str], Lost]) -> State:
+    losses = [lost.get((state.key, channel)) for channel in CHANNELS]
+    call, sms, whatsapp = (
+        msgspec.structs.replace(binding, agent_uuid=one.agent_uuid, agent_name=one.agent_name) if one else binding
+        for binding, one in zip(state.bindings, losses, strict=True)
+    )
+    return msgspec.structs.replace(state, bindings=(call, sms, whatsapp))
 
 
 def _other_carries(service: str, state: State) -> bool:

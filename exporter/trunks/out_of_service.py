@@ -151,11 +151,7 @@ class Judge:
     def judge(self, trunk: Trunk, bound_elsewhere: int, since: float, served: int | None) -> Judged:
         """Judge a trunk.
 
-        Args:
-            trunk: as it is.
-            bound_elsewhere: as in Judged.
-            since: as in Judged, if it is out of service.
-            served: as in Judged, as it was before.
+        The other parameters are as in Judged: ``since`` if it is out of service, ``served`` as it was before.
         """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound

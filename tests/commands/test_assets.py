@@ -42,7 +42,7 @@ def test_writes_what_deploy_has(tmp_path: Path) -> None:
     ended = assets(tmp_path / "new" / "folder")
     assert (ended.exit_code, ended.output) == (0, ""), "quiet in a pipe"
     files = written(tmp_path / "new" / "folder")
-    assert files.pop("config.yaml") == (DEPLOY.parent / "config.yaml").read_bytes()
+    assert all(files.pop(at) == (DEPLOY.parent / at).read_bytes() for at in ("config.yaml", "docs/config.schema.json"))
     assert {path: (DEPLOY / path).read_bytes() for path in files} == files
     wanted = {"alertmanager", "grafana/json", "mixin", "prometheus", "prometheus/rules", "runbooks", "systemd"}
     assert wanted <= {str(Path(path).parent) for path in files}

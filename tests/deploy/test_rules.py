@@ -115,7 +115,7 @@ def test_a_runbook_answers_the_questions_and_asks_for_what_exists(alert: Rule) -
     assert re.findall(r"^## (.+)$", page, re.MULTILINE) == HEADINGS
     assert all(len(section.split()) > 5 for section in page.split("\n## ")[1:])
     assert set(re.findall(r"\((Mihu\w+)\.md\)", page)) <= ALERTS.keys() - {alert.name}
-    assert page.endswith("\nIf it was meant, [say so](silencing.md).\n")
+    assert page.endswith("\nIf it was intended, see [silencing](silencing.md).\n")
     queries = fenced(page, "promql")
     assert queries or fenced(page, "sh"), "nothing to check by"
     for query in queries:

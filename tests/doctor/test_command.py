@@ -77,7 +77,7 @@ class TestInAPipe:
         ended = run(tmp_path, "--demo", "doctor")
         assert ended.exit_code == 0
         assert ended.stdout.startswith("✓ configuration    the demo: 2 workspaces\n")
-        assert ended.stdout.endswith("\nEverything can be polled.\n")
+        assert ended.stdout.endswith("s of 4.2s (poll_timeout)\n\nEverything can be polled.\n")
 
 
 class TestOnATerminal:

@@ -27,16 +27,16 @@ def ask(path: str, *benches: Bench) -> str:
     return response.text
 
 
-def changed(before: list[Row], after: list[Row], name: str = "acme") -> Bench:
-    """Return a workspace that has been polled twice, ten minutes apart."""
+def changed(before: list[Row], *after: list[Row], name: str = "acme") -> Bench:
+    """Return a workspace that has been polled every ten minutes."""
     api = Listing(before)
     bench = Bench(api, max_staleness=3600.0, name=name)
 
     async def scenario() -> None:
         await bench.poll()
-        api.rows = after
-        await bench.clock.advance(600)
-        await bench.poll()
+        for api.rows in after:
+            await bench.clock.advance(600)
+            await bench.poll()
 
     asyncio.run(scenario())
     return bench
@@ -146,12 +146,13 @@ class TestTrunkPage:
         acme = polled("acme", [row(phone_number_uuid=None), row(1), row(2, number=row()["number"])])
         assert words(ask(f"/trunk?workspace=acme&number={number}", acme)).count("In service.") == 2
 
-    def test_one_that_is_gone(self) -> None:
-        acme = changed([row(), row(1)], [row(1)])
+    @pytest.mark.parametrize("lost", [(), ([row(bindings=bindings()), row(1)],)], ids=["at once", "after its agent"])
+    def test_one_that_is_gone(self, lost: tuple[list[Row], ...]) -> None:
+        acme = changed([row(), row(1)], *lost, [row(1)])
         text = words(ask(f"/trunk?workspace=acme&uuid={UUID}", acme))
-        assert "No longer listed since 2023-11-14 22:23:20 UTC" in text
-        assert "call no last Ada" in text
-        assert "removed active" in text
+        assert f"No longer listed since 2023-11-14 22:{23 + 10 * len(lost)}:20 UTC" in text
+        assert re.search("call no last Ada.*removed active", text)
+        assert "1 trunk;" in words(ask("/trunks?search=ada&reason=gone", acme))
 
     def test_one_that_is_not_there(self) -> None:
         shown = statuses(polled("acme", [row(), row(1, number=None)]))
