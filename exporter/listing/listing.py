@@ -37,7 +37,6 @@ _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {concern: index for index, concern in enumerate(Concern)}
 
-
 Loss = Lost | Disabled
 
 
