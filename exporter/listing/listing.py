@@ -36,6 +36,7 @@ from exporter.trunks.trunk import CHANNELS, SERVICES, UNKNOWN, Binding, Trunk
 _PHONE_NUMBER = re.compile(r"[+\d\s()./*-]+")
 _SEPARATORS = re.compile(r"[\s()./-]")
 _ORDER = {concern: index for index, concern in enumerate(Concern)}
+
 Loss = Lost | Disabled
 
 

@@ -16,7 +16,7 @@ HISTORY = 1000  # changes that are kept
 
 _FOLLOWED = {Kind.LOST, Kind.BOUND, Kind.SERVICE, Kind.REMOVED, Kind.ADDED}  # the kinds that anything follows from
 _CALL = CHANNELS.index("call")
-_OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
+_OTHER_CARRIER = {"voice": SERVICES.index("inbound"), "inbound": SERVICES.index("voice")}  # of the channel call
 
 
 class Since(msgspec.Struct, frozen=True, gc=False):
@@ -50,6 +50,9 @@ class Gone(Since, frozen=True, gc=False):
     digits: str
 
 
+S = TypeVar("S", bound=Since)
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is remembered of a workspace beside its trunks."""
 
@@ -57,6 +60,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[Lost, ...] = ()  # while the configuration leaves the channel out, or nothing is known about bindings
     gone: tuple[Gone, ...] = ()
     disabled: tuple[Disabled, ...] = ()
+    dormant: tuple[Disabled, ...] = ()  # until another service carries the channel, or while the trunk is gone
     missing: dict[str, State] = {}  # trunks that the only walk of the last poll did not see, as they were; by key
     history: tuple[Change, ...] = ()  # the last changes, the newest last
 
@@ -98,7 +102,8 @@ class Comparison:
         self._memory = memory
         self._unconfirmed = unconfirmed
         self._has_past = has_past
-        self._watched = {entry.key for entry in (*memory.lost, *memory.hidden, *memory.gone, *memory.disabled)}
+        remembered = *memory.lost, *memory.hidden, *memory.gone, *memory.disabled, *memory.dormant
+        self._watched = {entry.key for entry in remembered}
         self._missing: dict[str, State] = {}
         self._before: dict[str, State] = {}  # of trunks with changes that anything follows from
         self._after: dict[str, State] = {}  # of these, and of trunks of which more is remembered
@@ -143,7 +148,9 @@ class Comparison:
         after = self._after
         all_lost, all_disabled, newly_gone = self._follow(digits_of)
         gone = self._still_gone(newly_gone, trunks, around)
+        gone_keys = {entry.key for entry in gone}
         hidden = {(entry.key, entry.channel) for entry in memory.hidden}
+        shown = {(entry.key, entry.carrier_service) for entry in memory.disabled}
 
         def is_listed(entry: Since) -> bool:
             return entry.key in trunks or entry.key in missing
@@ -157,7 +164,13 @@ class Comparison:
             return not around.bindings_known or bool(state.left_out & bits_of([entry.channel]))
 
         def is_disabled(entry: Disabled) -> bool:
-            return is_listed(entry) and (entry.key not in after or after[entry.key].bindings[_CALL].bound is not False)
+            is_bound = entry.key not in after or after[entry.key].bindings[_CALL].bound is not False
+            return is_bound and (is_listed(entry) or entry.key in gone_keys)
+
+        def is_dormant(entry: Disabled) -> bool:
+            state, was_shown = after.get(entry.key), (entry.key, entry.carrier_service) in shown
+            other_carries = state is not None and state.services[_OTHER_CARRIER[entry.carrier_service]].enabled is True
+            return not (is_listed(entry) and (was_shown or other_carries))
 
         def kept(entries: Iterable[S], seconds: float, lasts: Callable[[S], bool]) -> Iterator[S]:
             for entry in entries:
@@ -168,12 +181,14 @@ class Comparison:
                     yield msgspec.structs.replace(entry, number=number, since=since)
 
         lost = [*kept(all_lost, remember_for.lost, is_lost)]
+        disabled = [*kept(all_disabled, remember_for.lost, is_disabled)]
         return (
             Memory(
                 lost=tuple(entry for entry in lost if not is_hidden(entry)),
                 hidden=tuple(filter(is_hidden, lost)),
                 gone=tuple(kept(gone, remember_for.gone, lambda entry: entry.key not in trunks)),
-                disabled=tuple(kept(all_disabled, remember_for.lost, is_disabled)),
+                disabled=tuple(entry for entry in disabled if not is_dormant(entry)),
+                dormant=tuple(filter(is_dormant, disabled)),
                 missing=missing,
                 history=tuple(self._history),
             ),
@@ -186,7 +201,7 @@ class Comparison:
         """Return what is lost and disabled after the changes, and what has gone now."""
         memory, before = self._memory, self._before
         lost = {(entry.key, entry.channel): entry for entry in (*memory.lost, *memory.hidden)}
-        disabled = {(entry.key, entry.carrier_service): entry for entry in memory.disabled}
+        disabled = {(entry.key, entry.carrier_service): entry for entry in (*memory.disabled, *memory.dormant)}
         had_lost = {key for key, _ in lost}
         gone: list[Gone] = []
         for change in self._followed:
@@ -200,7 +215,7 @@ class Comparison:
                     lost.pop((key, channel), None)
                 case Kind.SERVICE if change.after == "enabled":
                     disabled.pop((key, service), None)
-                case Kind.SERVICE if _other_carries(service, self._after[key]):
+                case Kind.SERVICE if service in _OTHER_CARRIER and self._after[key].bindings[_CALL].bound is True:
                     disabled[key, service] = Disabled(*about, service)
                 case Kind.REMOVED if before[key].is_bound or key in had_lost:
                     gone.append(Gone(*about, _with_last_agents(before[key], lost), digits_of(before[key])))
@@ -217,9 +232,6 @@ class Comparison:
         return [*gone, *(entry for entry in newly_gone if entry.digits not in bound)]
 
 
-S = TypeVar("S", bound=Since)
-
-
 def _with_last_agents(state: State, lost: Mapping[tuple[str, str], Lost]) -> State:
     losses = [lost.get((state.key, channel)) for channel in CHANNELS]
     call, sms, whatsapp = (
@@ -227,10 +239,3 @@ def _with_last_agents(state: State, lost: Mapping[tuple[str, str], Lost]) -> Sta
         for binding, one in zip(state.bindings, losses, strict=True)
     )
     return msgspec.structs.replace(state, bindings=(call, sms, whatsapp))
-
-
-def _other_carries(service: str, state: State) -> bool:
-    """Return whether a service is one of the two that carry a bound channel, and the other is enabled."""
-    other = _OTHER_CARRIER.get(service)
-    is_bound = state.bindings[_CALL].bound is True
-    return other is not None and is_bound and state.services[SERVICES.index(other)].enabled is True

@@ -98,12 +98,8 @@ def count_trunks(trunks: Mapping[str, Group]) -> int:
 
 
 def are_siblings(rows: Group) -> bool:
-    seen = 0
-    for row in rows:
-        if not row.channels or row.channels & seen:
-            return False
-        seen |= row.channels
-    return True
+    channels = [row.channels or 0 for row in rows]
+    return all(channels) and sum(channels) == reduce(or_, channels, 0)  # no bit comes twice
 
 
 def stand_alike(one: Group, other: Group) -> bool:

@@ -154,7 +154,8 @@ def test_gone(polls: list[list[Row]], changes: list[str], since: int | None) -> 
 
 ON: dict[str, Any] = {"channel_settings": services()}
 OFF: dict[str, Any] = {"channel_settings": services(inbound=False)}
-BOTH_OFF: dict[str, Any] = {"channel_settings": services(inbound=False, voice=False)}
+SAYING_NOTHING = [{"channel_settings": said} for said in (None, {}, {"inbound": {"enabled": None}})]
+VOICE_OFF, BOTH_OFF = ({"channel_settings": services(voice=False, inbound=inbound)} for inbound in (True, False))
 
 
 @pytest.mark.parametrize(
@@ -165,19 +166,19 @@ BOTH_OFF: dict[str, Any] = {"channel_settings": services(inbound=False, voice=Fa
         pytest.param([ON, OFF, ON], None, id="enabled again"),
         pytest.param([ON, OFF, BOTH_OFF], 2, id="the other follows, which blocks the channel"),
         pytest.param([ON, BOTH_OFF], None, id="both at once, which blocks the channel"),
+        pytest.param([ON, BOTH_OFF, OFF], 2, id="both at once, then the other alone is enabled again"),
+        pytest.param([ON, VOICE_OFF, BOTH_OFF, OFF], 3, id="after the other, which alone is enabled again"),
+        pytest.param([ON, OFF, None, OFF], 2, id="the trunk is gone and comes back"),
         pytest.param([OFF, OFF], None, id="from the start"),
         pytest.param([{"channel_settings": services() | {"inbound": {}}}, OFF], None, id="never known to be enabled"),
         pytest.param([ON, {"channel_settings": services(sms=False)}], None, id="what alone carries its channel"),
-        pytest.param([ON, OFF, {"channel_settings": None}], 2, id="nothing said"),
-        pytest.param([ON, OFF, {"channel_settings": {}}], 2, id="left out"),
-        pytest.param([ON, OFF, {"channel_settings": {"inbound": {"enabled": None}}}], 2, id="null"),
+        pytest.param([ON, OFF, *SAYING_NOTHING, OFF | {"bindings": UNREADABLE}], 2, id="nothing said, or unreadable"),
         pytest.param([ON, OFF, OFF | {"bindings": bindings(sms=bound("Bea"))}], None, id="no longer bound"),
-        pytest.param([ON, OFF, OFF | {"bindings": UNREADABLE}], 2, id="unreadable"),
         pytest.param([one | {"bindings": bindings(sms=bound("Bea"))} for one in (ON, OFF)], None, id="never bound"),
     ],
 )
-def test_disabled(polls: list[dict[str, Any]], since: int | None) -> None:
-    past = polled(*([row(**{"bindings": ON_BOTH["bindings"], **changed})] for changed in polls))
+def test_disabled(polls: list[dict[str, Any] | None], since: int | None) -> None:
+    past = polled(*([OTHER if changed is None else ON_BOTH | changed] for changed in polls))
     assert past.disabled() == ([] if since is None else [(NUMBER, "inbound", since * HOUR)])
     past.poll(OTHER)
     assert past.disabled() == []
