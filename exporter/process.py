@@ -6,6 +6,7 @@ This module is loaded before anything that takes time: signals may come meanwhil
 import _thread
 import contextlib
 import gc
+import io
 import os
 import resource
 import signal
@@ -38,6 +39,8 @@ def prepare() -> None:
         except OSError:  # it is closed, and another file would take its number
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
             setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name in a configuration may have characters that a terminal lacks
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGHUP})
     for signum in ENDING:
         signal.signal(signum, end)  # the first process of a container only gets signals that it handles

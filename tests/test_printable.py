@@ -94,10 +94,12 @@ def test_once_writes_and_logs_no_unsafe_text(config: Path, fleet: Fleet, format_
     assert not unsafe_in(lines if log_format == "logfmt" else [json.loads(line) for line in lines])
 
 
-def test_once_shows_none_on_a_terminal(config: Path) -> None:
-    command = exporter_command("--config.file", str(config), "once", "--format", "table")
-    shown = on_terminal(command, PROJECT, {}, 300)
-    assert "evil" in shown.text
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize(("flags", "text"), [("once --format table", "evil"), ("--config.check", "is valid")])
+def test_none_is_shown_on_a_terminal(config: Path, flags: str, text: str, encoding: str) -> None:
+    command = exporter_command("--config.file", str(config), *flags.split())
+    shown = on_terminal(command, PROJECT, {"PYTHONIOENCODING": encoding}, 300)
+    assert (shown.status, text in shown.text) == (0, True)
     assert not unsafe_in(shown.text, but="\r\n")
 
 

@@ -78,7 +78,11 @@ def doctor(
         click.echo(as_json(report), nl=False)
     else:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
-        text = in_characters_of(sys.stdout.encoding, as_text(report, width))
+        text = as_text(report, width)
+        try:
+            text.encode(sys.stdout.encoding)
+        except UnicodeEncodeError:
+            text = text.translate(_IN_ASCII)
         is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         click.echo(text, color=False if is_plain else None)  # by default on a terminal only
     context.exit(0 if none_failed(report.results) else 1)
@@ -161,11 +165,3 @@ def _conclusion(report: Report) -> str:
         return f"{len(failed)} of {len(report.workspaces)} cannot be polled: {', '.join(failed)}."
     warnings = sum(result.outcome is Outcome.WARNING for result in report.results)
     return f"Everything can be polled{f'; what has a ! deserves attention ({warnings})' if warnings else ''}."
-
-
-def in_characters_of(encoding: str, text: str) -> str:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
-    return text

@@ -1,7 +1,6 @@
 """Writes to standard output, or to a file that is replaced whole or not at all."""
 
 import contextlib
-import io
 import os
 import secrets
 import sys
@@ -50,15 +49,11 @@ def replace_file(path: Path, parts: Iterable[bytes]) -> None:
 
 def print_parts(parts: Iterable[bytes]) -> None:
     out = sys.stdout.buffer
-    if isinstance(out, io.RawIOBase):  # as under PYTHONUNBUFFERED: it may write less than it is given
-        buffered = io.BufferedWriter(out)
-        try:
-            buffered.writelines(parts)
-        finally:
-            buffered.detach()  # flushes
-    else:
-        out.writelines(parts)
-        out.flush()
+    for part in parts:
+        left = memoryview(part)
+        while left:
+            left = left[out.write(left) :]  # under PYTHONUNBUFFERED it may write less than it is given
+    out.flush()
 
 
 def _target(path: Path) -> Path:

@@ -114,15 +114,16 @@ def _print_table(collected: Iterable[Collected]) -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     columns = {header: ["\n".join(items(listed)) for listed in trunks] for header, items in _COLUMNS.items()}
     widths = _least_widths(columns, console.width)
-    table = Table(box=None, padding=(0, _COLUMN_GAP, 0, 0), pad_edge=False, caption_justify="left")
+    table = Table(box=None, padding=(0, _COLUMN_GAP, 0, 0), pad_edge=False)
     for header, width in widths.items():
         table.add_column(header, no_wrap=header in _UNBROKEN, overflow="fold", min_width=width)
     for cells in zip(*(columns[header] for header in widths), strict=True):
         table.add_row(*(cell or _EMPTY_CELL for cell in cells))
-    table.caption = counts(trunks)
+    caption = counts(trunks)
     if any(listed.entry.out_of_service for listed in trunks) and "SINCE" not in widths:
-        table.caption += "; the --storage.path of an exporter tells since when"
+        caption += "; the --storage.path of an exporter tells since when"
     console.print(table)
+    console.print(caption, style="table.caption")  # the table's own would be as narrow as that
 
 
 def counts(trunks: Sequence[ListedTrunk]) -> str:

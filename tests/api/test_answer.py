@@ -247,7 +247,7 @@ class TestWhatIsNearlyRight:
         assert trunk.invalid == ("billing.monthly_fee",)
 
 
-NESTED = b'[{"a":' * 50_000 + b"1" + b"}]" * 50_000
+NESTED = b'[{"a":' * 200_000 + b"1" + b"}]" * 200_000  # Python 3.14 is bounded by the stack alone
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])

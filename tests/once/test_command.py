@@ -302,9 +302,7 @@ def test_a_signal_ends_writing_that_nobody_reads(config: Path) -> None:
     ("width", "columns"),
     [(80, "WORKSPACE NUMBER STATUS OUT-OF-SERVICE AGENT REMARKS"), (50, "NUMBER OUT-OF-SERVICE AGENT")],
 )
-def test_a_terminal_shows_the_progress_and_then_the_table(
-    config: Path, api: Simulator, width: int, columns: str
-) -> None:
+def test_a_terminal_shows_progress_and_then_the_table(config: Path, api: Simulator, width: int, columns: str) -> None:
     flags = ("once", "--format", "table", "--workspace", "acme", "--out-of-service", "--storage.path", "")
     with behaving(api, latency=0.5):
         shown = on_terminal(exporter_command("--config.file", str(config), *flags), PROJECT, {}, width)
@@ -320,13 +318,12 @@ def test_a_terminal_shows_the_progress_and_then_the_table(
 
 
 def test_a_person_sees_beside_a_pipe_how_many_there_are(config: Path) -> None:
-    table = shlex.join(
-        exporter_command("--config.file", str(config), "once", "--format", "table", "--status", "active")
-    )
-    shown = on_terminal(["sh", "-c", f"{table} | wc -l"], PROJECT, {})
+    table = exporter_command("--config.file", str(config), "once", "--format", "table", "--status", "active")
+    shown = on_terminal(["sh", "-c", f"{shlex.join(table)} | wc -l"], PROJECT, {})
     found = re.search(r"mihu-trunk-exporter: (\d+) trunks, \d+ out of service\r\n(\d+)\r\n$", shown.text)
     assert found, shown.text
     assert int(found[1]) + 1 == int(found[2])  # the header
+    assert "\n0 trunks, 0 out of service\r\n" in on_terminal([*table, "--search", "nobody"], PROJECT, {}).text
 
 
 async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, config_with_a_wrong_token: Path) -> None:

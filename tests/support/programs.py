@@ -44,7 +44,7 @@ def on_terminal(command: Sequence[str], cwd: Path, env: Mapping[str, str], colum
     done = subprocess.run(  # noqa: S603 - our own program
         [installed("script"), "--quiet", "--return", "--command", f"{shlex.join(command)} </dev/null", "/dev/null"],
         cwd=cwd,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), **env},
+        env={**os.environ, "TERM": "xterm-256color", "NO_COLOR": "", "COLUMNS": str(columns), **env},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

@@ -1,6 +1,5 @@
 """Tries an installed exporter, by the standard library alone: ``python3 tests/support/smoke.py /path/to/program``."""
 
-import contextlib
 import json
 import re
 import subprocess
@@ -55,9 +54,11 @@ def _demo(program: Path, log: Path) -> str:
         give_up = time.monotonic() + _PATIENCE
         while time.monotonic() < give_up and demo.poll() is None:
             if found := _LISTENING.search(log.read_text(encoding="utf-8")):
-                with contextlib.suppress(urllib.error.URLError):
+                try:
                     _get(f"{found[0]}/-/ready")
                     return _get(f"{found[0]}/metrics")
+                except urllib.error.HTTPError as not_ready:
+                    not_ready.close()
             time.sleep(0.05)
         raise AssertionError(f"it is not ready: {log.read_text(encoding='utf-8')}")
     finally:
