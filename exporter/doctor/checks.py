@@ -122,7 +122,7 @@ def permission(recording: Recording) -> Result | None:
 def first_page(recording: Recording) -> Result | None:
     if (page := recording.first_page) is None:
         return None
-    total = page.position.total
+    total = page.pagination.total
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 

@@ -13,7 +13,7 @@ from exporter.polling.completeness import Assessment
 from exporter.polling.walk import Contents, Page, Walk, too_many
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group, Surroundings, Trunks, count_trunks, names_trunk, stand_alike, surroundings
+from exporter.trunks.rows import Group, RowsByTrunk, Surroundings, count_trunks, names_trunk, stand_alike, surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -22,7 +22,7 @@ class Fleet:
 
     maker: BucketMaker  # which made the buckets
     made_at: float  # Unix time
-    trunks: Trunks  # also rows that name no trunk
+    trunks: RowsByTrunk  # also rows that name no trunk
     around: Surroundings
     buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]  # the series of trunks, by the name of the family in force
@@ -31,7 +31,7 @@ class Fleet:
     concerns: Mapping[str, int]  # how many trunks are to be looked at, by concern; by "" for any
     pages: Mapping[bytes, Page]  # of the newest walk by the digests of their bodies, in their order
     result: PollResult
-    unconfirmed: Trunks  # those before that the only walk did not see, or not all rows of, with the rows that are known
+    unconfirmed: RowsByTrunk  # of trunks of the fleet before that the only walk did not see, or not in all their rows
     is_settled: bool  # whether the first walk was whole and confirmed
 
     @property
@@ -97,7 +97,7 @@ def build_fleet(
     now, before = comparison.now, last if comparison.stored is None else None
     # Trunks that were seen in part are shown as they were, but only once.
     held = {key: rows for key, rows in assessment.partly_seen.items() if before and key not in before.unconfirmed}
-    trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
+    trunks: RowsByTrunk = {**assessment.trunks, **held} if held else assessment.trunks
     around = _surroundings(trunks, assessment.changed, before)
     count = count_trunks(trunks)
     if count > maker.max_trunks:
@@ -135,7 +135,7 @@ def build_fleet(
                 if name not in copies:
                     copies[name] = ColumnCopy(columns[name])
                 copies[name].replace(index, segment)
-    nothing: tuple[Trunks, Mapping[bytes, Page]] = {}, {}
+    nothing: tuple[RowsByTrunk, Mapping[bytes, Page]] = {}, {}
     trunks_before, pages_before = (before.trunks, before.pages) if before else nothing
     totals_before = last.totals if last else {}
     *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in buckets)
@@ -170,13 +170,13 @@ def build_fleet(
     )
 
 
-def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
+def _surroundings(trunks: RowsByTrunk, changed: Iterable[str], before: Fleet | None) -> Surroundings:
     if before and all(stand_alike(trunks.get(key, ()), before.trunks.get(key, ())) for key in changed):
         return before.around
     return surroundings(trunks)
 
 
-def _by_bucket(changed: Iterable[str], trunks: Trunks, count: int) -> Mapping[int, Mapping[str, Group]]:
+def _by_bucket(changed: Iterable[str], trunks: RowsByTrunk, count: int) -> Mapping[int, Mapping[str, Group]]:
     """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
     by_bucket: dict[int, dict[str, Group]] = {}
     for key in changed:

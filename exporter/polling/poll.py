@@ -24,7 +24,7 @@ from exporter.polling.status import Snapshot
 from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import Kind, State
 from exporter.trunks.memory import Comparison
-from exporter.trunks.rows import Row, Trunks, digits
+from exporter.trunks.rows import Row, RowsByTrunk, digits
 
 MAX_WALKS = 3
 
@@ -139,7 +139,7 @@ class Poll:
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
         clock = self._context.clock
-        before: Trunks
+        before: RowsByTrunk
         if self._before is not None:
             before = self._before.trunks
         else:

@@ -11,9 +11,9 @@ import msgspec
 
 from exporter.api.body import Body, decompressed
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Position, decode_page
+from exporter.api.wire import Pagination, decode_page
 from exporter.polling.buckets import PARTS, bucket_of
-from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
+from exporter.trunks.rows import DIGEST_SIZE, Group, Row, RowsByTrunk, by_trunk, read_rows
 from exporter.trunks.trunk import CHANNELS, Trunk
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
@@ -28,29 +28,29 @@ class Page:
 
     number: int  # the page that was asked for
     digest: bytes  # of the body
-    position: Position  # where the API says that it stands in the list
+    pagination: Pagination  # where the API says that it stands in the list
     rows: tuple[Row, ...]
 
     @property
     def is_echoed(self) -> bool:
         """Whether the API says that this is the page that was asked for."""
-        return self.position.current_page == self.number
+        return self.pagination.current_page == self.number
 
 
 EncodedTrunks = Sequence[tuple[Row, bytes]]
 
 
-def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Trunks) -> tuple[Page, EncodedTrunks]:
-    """Decode a page, but for ``earlier`` rows, by digest; return it, and the others with their trunk, encoded.
+def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: RowsByTrunk) -> tuple[Page, EncodedTrunks]:
+    """Decode a page; return it, and its new rows with their trunks, encoded.
 
-    ``listed`` are the rows of trunks before.
+    Rows whose digests are in ``earlier`` are taken from there. ``listed`` are the rows of the fleet before.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
-    items, position = decode_page(body.plain)
+    items, pagination = decode_page(body.plain)
     rows, trunks = read_rows(items, earlier, listed)
-    return Page(number, body.digest, position, rows), trunks
+    return Page(number, body.digest, pagination, rows), trunks
 
 
 class Contents:
@@ -111,7 +111,7 @@ class Walk:
     pages: tuple[Page, ...]
 
     @cached_property
-    def trunks(self) -> Trunks:
+    def trunks(self) -> RowsByTrunk:
         return by_trunk([*self.rows])
 
     @property
@@ -125,11 +125,11 @@ class Walk:
     @cached_property
     def totals(self) -> frozenset[int | None]:
         """The totals that the pages reported."""
-        return frozenset(page.position.total for page in self.pages)
+        return frozenset(page.pagination.total for page in self.pages)
 
     @property
     def last_total(self) -> int | None:
-        return self.pages[-1].position.total
+        return self.pages[-1].pagination.total
 
     @cached_property
     def is_echoed(self) -> bool:
@@ -165,7 +165,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
                 raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
             raise
         rows += len(page.rows)
-        seen = max(rows, page.position.total or 0)
+        seen = max(rows, page.pagination.total or 0)
         if seen > max_trunks * _MAX_ROWS_PER_TRUNK:
             raise too_many(max_trunks, f"the API lists {seen} rows")
         return page
@@ -174,12 +174,12 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
         for number in numbers:
             page = await read(number)
             # Without a total, nothing else contradicts a last page that is far too high.
-            if not page.rows and page.position.total is None:
+            if not page.rows and page.pagination.total is None:
                 break
 
     first = page = await read(1)
     if (last := last_page(first)) is None:
-        while page.rows and page.position.has_more is not False:
+        while page.rows and page.pagination.has_more is not False:
             page = await read(page.number + 1)
         return Walk(tuple(pages.values()))
     # One page more than there is room for is enough to find that there are too many.
@@ -210,14 +210,14 @@ def last_page(first: Page) -> int | None:
 
     A last page beyond what the total leaves room for is not believed: the pages between would be empty.
     """
-    position = first.position
-    if position.total is None:
-        return position.last_page
+    pagination = first.pagination
+    if pagination.total is None:
+        return pagination.last_page
     size = _page_size(first)
-    by_total = -(-position.total // size) if size else 1
-    return by_total if position.last_page is None else max(1, min(position.last_page, by_total))
+    by_total = -(-pagination.total // size) if size else 1
+    return by_total if pagination.last_page is None else max(1, min(pagination.last_page, by_total))
 
 
 def _page_size(first: Page) -> int:
     # A page that has fewer rows than it reports is believed, not the report.
-    return min(first.position.per_page or len(first.rows), len(first.rows))
+    return min(first.pagination.per_page or len(first.rows), len(first.rows))

@@ -9,7 +9,7 @@ import msgspec
 
 from exporter.config.settings import Remember
 from exporter.trunks.changes import Change, Kind, State, States, compare
-from exporter.trunks.rows import Surroundings, Trunks
+from exporter.trunks.rows import RowsByTrunk, Surroundings
 from exporter.trunks.trunk import CHANNELS, SERVICES, bits_of
 
 HISTORY = 1000  # changes that are kept
@@ -133,7 +133,7 @@ class Comparison:
                     self._after[change.key] = after[change.key]
 
     def finish(
-        self, trunks: Trunks, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
+        self, trunks: RowsByTrunk, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
     ) -> tuple[Memory, Counter[Kind]]:
         """Return the memory after the poll, and how many changes the poll found, by kind.
 
@@ -214,7 +214,7 @@ class Comparison:
                     gone.append(Gone(*about, before[key], digits_of(before[key])))
         return lost.values(), disabled.values(), gone
 
-    def _still_gone(self, newly_gone: Sequence[Gone], trunks: Trunks, around: Surroundings) -> list[Gone]:
+    def _still_gone(self, newly_gone: Sequence[Gone], trunks: RowsByTrunk, around: Surroundings) -> list[Gone]:
         """Return the trunks, gone before or now, whose numbers nothing else answers."""
         numbers = {entry.digits for entry in (*self._memory.gone, *newly_gone)} - {""}
         rows = [row for group in trunks.values() for row in group if row.number in numbers] if numbers else []
