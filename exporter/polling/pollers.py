@@ -116,7 +116,7 @@ class Pollers:
         new: dict[str, Poller] = {}
         for name, (context, api_metrics) in prepared.parts.items():
             api_metrics.configure(context.workspace)
-            snapshot = before[name].left_to(context) if name in before else None
+            snapshot = before[name].snapshot_for(context) if name in before else None
             new[name] = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
             new[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
         self._pollers = {name: new.get(name) or before[name] for name in names}
