@@ -53,7 +53,7 @@ class Exposition:
         self._kept = {}  # old text is large
 
     def keep(self, workspaces: Iterable[str]) -> None:
-        """Drop all other views, and order these so."""
+        """Drop the views of all other workspaces, and put these in this order."""
         self._views = {name: self._views[name] for name in workspaces if name in self._views}
 
     def views(self) -> tuple[View, ...]:

@@ -55,7 +55,7 @@ class Poll:
     """One poll: ``await Poll(…).run(token)``.
 
     Args:
-        before: what the poll before left; what has not changed is taken from it.
+        before: the snapshot after the poll before; everything that has not changed is taken from it.
     """
 
     def __init__(self, context: PollContext, before: Snapshot) -> None:
@@ -112,7 +112,7 @@ class Poll:
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unseen if isinstance(found, Assessment) else frozenset(),
+            unseen=found.unseen if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
         fleet = found

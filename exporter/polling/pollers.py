@@ -37,7 +37,7 @@ class Pollers:
     """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
     Args:
-        requests: to the API under way at once, of all workspaces: each takes an open file.
+        max_requests: at once, of all workspaces, since each request takes an open file.
     """
 
     def __init__(  # noqa: PLR0913 - what all pollers share
@@ -48,14 +48,14 @@ class Pollers:
         clock: Clock,
         random: Random,
         executor: Executor,
-        requests: int = 512,
+        max_requests: int = 512,
     ) -> None:
         self._exposition = exposition
         self._storage = storage
         self._clock = clock
         self._random = random
         self._executor = executor
-        self._turn = asyncio.Semaphore(requests)
+        self._limiter = asyncio.Semaphore(max_requests)
         self._pollers: dict[str, Poller] = {}
 
     def is_healthy(self) -> bool:
@@ -86,7 +86,7 @@ class Pollers:
                 context = PollContext(
                     workspace=workspace,
                     maker=BucketMaker(workspace, config.metrics),
-                    client=Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn),
+                    client=Client(workspace, clock=self._clock, observer=api_metrics, limiter=self._limiter),
                     clock=self._clock,
                     random=self._random,
                     executor=self._executor,

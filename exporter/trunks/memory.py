@@ -77,13 +77,13 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """Compares the trunks of a poll with those of the poll before, part by part, for what follows from the changes.
+    """Compares the trunks of a poll with those of the poll before, part by part, and draws the consequences.
 
     Args:
         memory: after the poll before.
         now: Unix time.
         stored: the states that trunks had, by key, where they are not in a fleet.
-        unconfirmed: the keys of trunks that the only walk of the poll did not see.
+        unseen: the keys of trunks that the only walk of the poll did not see.
         has_past: whether there is anything to compare with.
     """
 
@@ -93,14 +93,14 @@ class Comparison:
         now: float,
         *,
         stored: States | None = None,
-        unconfirmed: AbstractSet[str] = frozenset(),
+        unseen: AbstractSet[str] = frozenset(),
         has_past: bool = False,
     ) -> None:
         self.now = now
         self.stored = stored
         self.absent = memory.absent
         self._memory = memory
-        self._unconfirmed = unconfirmed
+        self._unseen = unseen
         self._has_past = has_past
         self._watched = {entry.key for entry in (*memory.lost, *memory.hidden, *memory.gone, *memory.disabled)}
         self._missing: dict[str, State] = {}
@@ -116,7 +116,7 @@ class Comparison:
             return
         missing = self._memory.missing
         old = {key: missing[key] for key in missing.keys() & after.keys()} | dict(before)
-        self._missing |= {key: old.pop(key) for key in self._unconfirmed & old.keys()}
+        self._missing |= {key: old.pop(key) for key in self._unseen & old.keys()}
         self._compare(old, after)
         self._after |= {key: after[key] for key in self._watched & after.keys()}
 
@@ -139,9 +139,9 @@ class Comparison:
 
         Args:
             trunks: all that the poll found.
-            around: what they have around them.
-            digits_of: returns the digits of the number of a trunk that was there before.
-            remember_for: how long.
+            around: the surroundings of these.
+            digits_of: returns the digits of the number of a trunk that was listed before.
+            remember_for: how long lost channels, gone trunks and disabled services are kept.
         """
         memory, missing = self._memory, self._missing
         self.add({key: state for key, state in memory.missing.items() if key not in trunks}, {})
