@@ -18,7 +18,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.status import Snapshot
+from exporter.polling.snapshot import Snapshot
 from exporter.polling.walk import Page
 
 # Where TLS is spoken, as httpcore names it.

@@ -14,7 +14,7 @@ from exporter.config.settings import Workspace
 from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.polling.buckets import Bucket, bucket_of
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,

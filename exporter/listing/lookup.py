@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.listing.description import COLUMNS, ListedTrunk, csv_line, csv_row
 from exporter.listing.listing import Listing
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import choices_of, key_of, number_of, with_agent, with_tag
 from exporter.trunks.out_of_service import Concern

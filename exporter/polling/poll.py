@@ -20,7 +20,7 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.status import Snapshot
+from exporter.polling.snapshot import Snapshot
 from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import Kind, State
 from exporter.trunks.memory import Comparison

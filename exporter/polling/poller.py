@@ -17,7 +17,7 @@ from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
+from exporter.polling.snapshot import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, source_of
 from exporter.process import release_memory
 from exporter.trunks.changes import Kind, States
@@ -84,7 +84,7 @@ class Poller:
         """Return the part of the snapshot that the poller after a reload may take over and show."""
         settings, new_settings = self.context.maker.metrics, successor.maker.metrics
         if source_of(successor.workspace, new_settings) != source_of(self._workspace, settings):
-            return Snapshot(history=self.snapshot.history)
+            return Snapshot(polls=self.snapshot.polls)
         hides_agents = settings.agent_names and not new_settings.agent_names
         return self.snapshot.without_agent_names(successor.maker) if hides_agents else self.snapshot
 
@@ -176,7 +176,7 @@ class Poller:
             concurrency=poll.concurrency,
             failure=Failure(failure.reason, str(failure)) if failure else None,
         )
-        self.snapshot = replace(self.snapshot, history=self.snapshot.history.plus(ended))
+        self.snapshot = replace(self.snapshot, polls=self.snapshot.polls.plus(ended))
         self._show()
         return failure
 
@@ -192,7 +192,7 @@ class Poller:
 
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
         log, event = self._log.debug, "poll succeeded"
-        if before.fleet is None or before.history.ends_in_failure:
+        if before.fleet is None or before.polls.ends_in_failure:
             log, event = self._log.info, "trunks read" if before.fleet is None else "poll succeeded again"
         log(
             event,
@@ -235,7 +235,7 @@ class Poller:
                 trunks={**snapshot.segments, **decided_at_scrape(0, snapshot.series)},
                 stale=decided_at_scrape(1, 0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(snapshot.history),
+                polled=bool(snapshot.polls),
             )
         )
 

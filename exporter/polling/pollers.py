@@ -17,7 +17,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()

@@ -20,7 +20,7 @@ from support.trunks import bindings, row
 from exporter import __version__
 from exporter.listing.lookup import Lookup
 from exporter.once import formats
-from exporter.polling.status import Snapshot, Status
+from exporter.polling.snapshot import Snapshot, Status
 from exporter.status.document import ChangeQuery, QueryError, Summary
 from exporter.trunks.changes import Change, Kind
 from exporter.trunks.memory import Memory
