@@ -76,8 +76,8 @@ def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
     return tuple(shown)
 
 
-class Counted:
-    """What prometheus_client keeps of families; ``labels`` are the values of the first labels of each."""
+class Registry:
+    """The metrics of families that prometheus_client keeps; ``labels`` are the values of the first labels of each."""
 
     def __init__(self, families: Iterable[Family], *labels: str) -> None:
         self.registry = CollectorRegistry()

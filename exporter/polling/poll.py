@@ -22,7 +22,7 @@ from exporter.polling.completeness import Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.snapshot import Snapshot
 from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
-from exporter.trunks.changes import Kind, State
+from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
 from exporter.trunks.rows import Row, RowsByTrunk, digits
 
@@ -85,7 +85,7 @@ class Poll:
         """The most pages that may be in flight at the moment."""
         return self._throttle.limit
 
-    async def run(self, token: Secret) -> tuple[Snapshot, Counter[Kind]]:
+    async def run(self, token: Secret) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Read the list; return what is known then, and how many changes were found.
 
         Raises:
@@ -105,7 +105,7 @@ class Poll:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._context.off_the_loop(self._take_in, found)
 
-    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[Kind]]:
+    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
         comparison = Comparison(

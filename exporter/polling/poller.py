@@ -20,7 +20,7 @@ from exporter.polling.poll import Poll, PollContext
 from exporter.polling.snapshot import EndedPoll, Failure, Snapshot, Status
 from exporter.polling.storage import Storage, source_of
 from exporter.process import release_memory
-from exporter.trunks.changes import Kind, States
+from exporter.trunks.changes import ChangeKind, States
 from exporter.trunks.memory import Memory
 
 _TOKEN_CHECK = 1.0  # seconds between checks whether a refused token was replaced
@@ -149,7 +149,7 @@ class Poller:
         await self._load()
         before, started = self.snapshot, self._clock.monotonic()
         failure: ApiError | None = None
-        changes = Counter[Kind]()
+        changes = Counter[ChangeKind]()
         poll = Poll(self.context, before)
         try:
             self.snapshot, changes = await poll.run(await self._read_token())

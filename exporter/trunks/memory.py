@@ -8,19 +8,19 @@ from typing import TypeVar
 import msgspec
 
 from exporter.config.settings import Remember
-from exporter.trunks.changes import Change, Kind, State, States, compare
+from exporter.trunks.changes import Change, ChangeKind, State, States, compare
 from exporter.trunks.rows import RowsByTrunk, Surroundings
 from exporter.trunks.trunk import CHANNELS, SERVICES, bits_of
 
 HISTORY = 1000  # changes that are kept
 
-_FOLLOWED = {Kind.LOST, Kind.BOUND, Kind.SERVICE, Kind.REMOVED, Kind.ADDED}  # the kinds that anything follows from
+_CONSEQUENTIAL = {ChangeKind.LOST, ChangeKind.BOUND, ChangeKind.SERVICE, ChangeKind.REMOVED, ChangeKind.ADDED}
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": "inbound", "inbound": "voice"}  # of the channel call
 
 
-class Since(msgspec.Struct, frozen=True, gc=False):
-    """Since when something holds of a trunk; ``number`` is as the configuration lets it be seen."""
+class Consequence(msgspec.Struct, frozen=True, gc=False):
+    """A consequence of a change, and since when; ``number`` is as the configuration lets it be seen."""
 
     since: float
     uuid: str
@@ -31,7 +31,7 @@ class Since(msgspec.Struct, frozen=True, gc=False):
         return self.uuid or self.number
 
 
-class Lost(Since, frozen=True, gc=False):
+class Lost(Consequence, frozen=True, gc=False):
     """A channel that was bound; the agent is its last one."""
 
     channel: str
@@ -39,11 +39,11 @@ class Lost(Since, frozen=True, gc=False):
     agent_name: str
 
 
-class Disabled(Since, frozen=True, gc=False):
+class Disabled(Consequence, frozen=True, gc=False):
     carrier_service: str
 
 
-class Gone(Since, frozen=True, gc=False):
+class Gone(Consequence, frozen=True, gc=False):
     """``state`` is the last one; ``digits`` of the number are empty where they may not be kept."""
 
     state: State
@@ -104,10 +104,10 @@ class Comparison:
         self._has_past = has_past
         self._watched = {entry.key for entry in (*memory.lost, *memory.hidden, *memory.gone, *memory.disabled)}
         self._missing: dict[str, State] = {}
-        self._before: dict[str, State] = {}  # of trunks with changes that anything follows from
+        self._before: dict[str, State] = {}  # of trunks with changes that have consequences
         self._after: dict[str, State] = {}  # of these, and of trunks of which more is remembered
-        self._followed: list[Change] = []
-        self._counts = Counter[Kind]()
+        self._consequential: list[Change] = []
+        self._counts = Counter[ChangeKind]()
         self._history = deque(memory.history, HISTORY)
 
     def add(self, before: States, after: States) -> None:
@@ -125,8 +125,8 @@ class Comparison:
         self._history.extend(changes)
         for change in changes:
             self._counts[change.change] += 1
-            if change.change in _FOLLOWED:
-                self._followed.append(change)
+            if change.change in _CONSEQUENTIAL:
+                self._consequential.append(change)
                 if change.key in before:
                     self._before[change.key] = before[change.key]
                 if change.key in after:
@@ -134,7 +134,7 @@ class Comparison:
 
     def finish(
         self, trunks: RowsByTrunk, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
-    ) -> tuple[Memory, Counter[Kind]]:
+    ) -> tuple[Memory, Counter[ChangeKind]]:
         """Return the memory after the poll, and how many changes the poll found, by kind.
 
         Args:
@@ -153,7 +153,7 @@ class Comparison:
         gone = self._still_gone(newly_gone, trunks, around)
         hidden = {(entry.key, entry.channel) for entry in memory.hidden}
 
-        def is_listed(entry: Since) -> bool:
+        def is_listed(entry: Consequence) -> bool:
             return entry.key in trunks or entry.key in missing
 
         def is_lost(entry: Lost) -> bool:
@@ -197,20 +197,20 @@ class Comparison:
         disabled = {(entry.key, entry.carrier_service): entry for entry in memory.disabled}
         had_lost = {key for key, _ in lost}
         gone: list[Gone] = []
-        for change in self._followed:
+        for change in self._consequential:
             key, channel, service = change.key, change.channel or "", change.carrier_service or ""
             about = self.now, change.uuid, change.number
             match change.change:
-                case Kind.LOST:
+                case ChangeKind.LOST:
                     agent = before[key].bindings[CHANNELS.index(channel)]
                     lost[key, channel] = Lost(*about, channel, agent.agent_uuid, agent.agent_name)
-                case Kind.BOUND:
+                case ChangeKind.BOUND:
                     lost.pop((key, channel), None)
-                case Kind.SERVICE if change.after == "enabled":
+                case ChangeKind.SERVICE if change.after == "enabled":
                     disabled.pop((key, service), None)
-                case Kind.SERVICE if _other_carries(service, self._after[key]):
+                case ChangeKind.SERVICE if _other_carries(service, self._after[key]):
                     disabled[key, service] = Disabled(*about, service)
-                case Kind.REMOVED if before[key].is_bound or key in had_lost:
+                case ChangeKind.REMOVED if before[key].is_bound or key in had_lost:
                     gone.append(Gone(*about, before[key], digits_of(before[key])))
         return lost.values(), disabled.values(), gone
 
@@ -218,14 +218,14 @@ class Comparison:
         """Return the trunks, gone before or now, whose numbers nothing else answers."""
         numbers = {entry.digits for entry in (*self._memory.gone, *newly_gone)} - {""}
         rows = [row for group in trunks.values() for row in group if row.number in numbers] if numbers else []
-        added = {change.key for change in self._followed if change.change is Kind.ADDED}
+        added = {change.key for change in self._consequential if change.change is ChangeKind.ADDED}
         bound = {row.number for row in rows if row.channels or not around.bindings_known}  # or may be
         back = {row.number for row in rows if row.channels or row.key in added}
         gone = [entry for entry in self._memory.gone if entry.digits not in back]
         return [*gone, *(entry for entry in newly_gone if entry.digits not in bound)]
 
 
-S = TypeVar("S", bound=Since)
+S = TypeVar("S", bound=Consequence)
 
 
 def _other_carries(service: str, state: State) -> bool:
