@@ -10,7 +10,8 @@ from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bounded, sums
 from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Inputs, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
-from exporter.polling.walk import Contents, Page, Walk, too_many
+from exporter.polling.trunk_buffer import TrunkBuffer
+from exporter.polling.walk import Page, Walk, too_many
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
 from exporter.trunks.rows import Group, RowsByTrunk, Surroundings, count_trunks, names_trunk, stand_alike, surroundings
@@ -84,7 +85,7 @@ class Fleet:
 
 
 def build_fleet(
-    maker: BucketMaker, assessment: Assessment, contents: Contents, last: Fleet | None, comparison: Comparison
+    maker: BucketMaker, assessment: Assessment, buffer: TrunkBuffer, last: Fleet | None, comparison: Comparison
 ) -> Fleet:
     """Build the fleet of a poll, comparing its trunks with those before.
 
@@ -120,13 +121,13 @@ def build_fleet(
         changed = set(trunks)
         comparison.add({key: state for key, state in known.items() if key not in trunks}, {})
     by_bucket = _by_bucket(filter(names_trunk, changed), trunks, bucket_count)
-    contents.complete([group for groups in by_bucket.values() for group in groups.values()])
+    buffer.complete([group for groups in by_bucket.values() for group in groups.values()])
     served = 0 if before or known or comparison.absent else None  # by a trunk that is new: nothing is known at first
     copies: dict[str, ColumnCopy] = {}  # of columns with segments that change
     parts = min(bucket_count, PARTS)
     for part, indexes in groupby(sorted(by_bucket), lambda index: index * parts // bucket_count):
-        read = contents.take(part, parts)
-        inputs = Inputs(read, contents.json, around, known, comparison.absent, served, now)
+        read = buffer.take(part, parts)
+        inputs = Inputs(read, buffer.json, around, known, comparison.absent, served, now)
         for index in indexes:
             made = maker.make(buckets[index], by_bucket[index], inputs)
             comparison.add(made.states_before, made.states)

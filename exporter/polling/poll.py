@@ -21,7 +21,8 @@ from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.snapshot import Snapshot
-from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
+from exporter.polling.trunk_buffer import TrunkBuffer
+from exporter.polling.walk import EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
 from exporter.trunks.rows import Row, RowsByTrunk, digits
@@ -76,7 +77,7 @@ class Poll:
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._assessment: Assessment | None = None
-        self._contents = Contents()  # of rows that the fleet before did not have
+        self._buffer = TrunkBuffer()  # of rows that the fleet before did not have
         self._rows: dict[bytes, Row] | None = None  # of the fleet before and earlier walks, by digest, during a walk
         self.requests = 0
 
@@ -117,7 +118,7 @@ class Poll:
         )
         fleet = found
         if isinstance(fleet, Assessment):
-            fleet = build_fleet(maker, fleet, self._contents, before.fleet, comparison)
+            fleet = build_fleet(maker, fleet, self._buffer, before.fleet, comparison)
 
         def digits_of(state: State) -> str:
             for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
@@ -202,7 +203,7 @@ class Poll:
                 self._rows = {row.digest: row for page in pages for row in page.rows}
             read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-        self._contents.add(page, body.compressed, trunks)
+        self._buffer.add(page, body.compressed, trunks)
         return page
 
     def _out_of_time(self) -> ApiError:
