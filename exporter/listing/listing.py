@@ -100,7 +100,7 @@ class Listing:
         return found, found_kinds
 
     def first(self, count: int) -> tuple[list[str], AbstractSet[str], int]:
-        """Return lines, among them the first ones, with the kinds and the number of all; ``count`` is from 1."""
+        """Return lines, the first ``count`` (from 1) among them; the kinds of all lines; and the number of trunks."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
         begun = sorted((part for part in self._parts if part.bucket.first), key=lambda part: part.bucket.first)
         parts = begun[:count]

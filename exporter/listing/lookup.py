@@ -96,7 +96,7 @@ class Found(NamedTuple):
         yield from map(b"".join, self._rows(csv_row))
 
     def _rows(self, row: Callable[[ListedTrunk], bytes]) -> Iterator[list[bytes]]:
-        """Yield the rows of trunks in the order of lists, in parts, and nothing again and again while they are made."""
+        """Yield the rows of trunks in the order of lists, in parts; first empty parts, each after some work on rows."""
         made: dict[str, bytes] = {}
         for part in _parts(self.lines):
             made |= zip(part, map(row, self.listing.trunks(part)), strict=True)

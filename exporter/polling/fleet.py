@@ -33,7 +33,7 @@ class Fleet:
     pages: Mapping[bytes, Page]  # of the newest walk by the digests of their bodies, in their order
     result: PollResult
     unconfirmed: RowsByTrunk  # of trunks of the fleet before that the only walk did not see, or not in all their rows
-    is_settled: bool  # whether the first walk was whole and confirmed
+    first_walk_sufficed: bool  # it was whole and confirmed
 
     @property
     def segments(self) -> Mapping[str, Segment]:
@@ -65,7 +65,7 @@ class Fleet:
     def again(self, walk: Walk, maker: BucketMaker, now: float) -> "Fleet | None":
         """Return the fleet of another poll if its first walk saw the very answers that this one was made of."""
         digests = [page.digest for page in walk.pages]
-        if self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages):
+        if self.may_be_kept(maker, now) and self.first_walk_sufficed and digests == list(self.pages):
             return replace(self, result=replace(self.result, reused_pages=self.result.pages))
         return None
 
@@ -136,8 +136,8 @@ def build_fleet(
                 if name not in copies:
                     copies[name] = ColumnCopy(columns[name])
                 copies[name].replace(index, segment)
-    nothing: tuple[RowsByTrunk, Mapping[bytes, Page]] = {}, {}
-    trunks_before, pages_before = (before.trunks, before.pages) if before else nothing
+    trunks_before = before.trunks if before else {}
+    pages_before = before.pages if before else {}
     totals_before = last.totals if last else {}
     *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in buckets)
     totals = {
@@ -167,7 +167,7 @@ def build_fleet(
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
         unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unseen},
-        is_settled=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
+        first_walk_sufficed=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
     )
 
 

@@ -143,7 +143,7 @@ class Poll:
         before: RowsByTrunk
         if self._before is not None:
             before = self._before.trunks
-        else:
+        else:  # a walk that misses trunks which are only remembered has to be confirmed, too
             keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
             before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
         while self._started_walks < MAX_WALKS:

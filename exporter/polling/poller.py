@@ -34,7 +34,7 @@ class Poller:
     """Polls one workspace; its polls never overlap.
 
     Args:
-        snapshot: of a poller of the same workspace that was configured differently.
+        snapshot: taken over from the workspace's poller before a reload.
         storage: keeps what is remembered across restarts; None keeps nothing.
     """
 

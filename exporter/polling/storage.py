@@ -106,8 +106,8 @@ class Storage:
         None where nothing was remembered, or the workspace was polled differently.
         """
         name, path = workspace.name, self._path(workspace.name)
-        what = "what was remembered cannot be read"
-        content, states = await self._try(name, path, what, self._submit(lambda: self._read(path))) or (None, {})
+        problem = "what was remembered cannot be read"
+        content, states = await self._try(name, path, problem, self._submit(lambda: self._read(path))) or (None, {})
         if name in self._problems:
             self._unread.add(name)
         if content is None or content.source != source_of(workspace, metrics):
