@@ -133,7 +133,7 @@ class BucketMaker:
             differ = set(ATTRIBUTES)  # every part of a bucket has its trunks, or their identities
         shown = {key: self.shown(one.trunk) for key, one in new.items() if key in changed}
         with_series = {key: one for key, one in new.items() if self.renderer.has_series(one.trunk.uuid)}
-        families = [family for family in self.renderer.families if not differ.isdisjoint(family.of)]
+        families = [family for family in self.renderer.families if not differ.isdisjoint(family.attributes)]
         trunks = [*new.values()]
         made = replace(bucket, trunks=_pack(trunks), tallies=_encode([*_tallies(bucket, trunks, differ)]))
         if not _OF_LINES.isdisjoint(differ):
@@ -216,7 +216,7 @@ def _tallies(bucket: Bucket, trunks: Sequence[Judged], differ: AbstractSet[str])
     """Yield the tallies of a bucket whose trunks differ in some attributes."""
     *tallies, concerns, invalid = bucket.unpacked_tallies()
     for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True):
-        yield tally if differ.isdisjoint(family.of) else family.tally(trunks)
+        yield tally if differ.isdisjoint(family.attributes) else family.tally(trunks)
     if "concerns" in differ:
         concerns = Counter(concern for one in trunks if one.concerns for concern in ("", *one.concerns))
     yield concerns
