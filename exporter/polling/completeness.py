@@ -37,8 +37,8 @@ def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
     union = _unite([settled_trunks for _, settled_trunks in settled])
-    whole = next((one for one in settled if _is_whole(*one)), None)
-    acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
+    whole = next(((walk, trunks) for walk, trunks in settled if _is_whole(walk, trunks)), None)
+    acceptable = next(((walk, trunks) for walk, trunks in settled if _fits(trunks, [walk])), None)
     walk, trunks = whole or acceptable or settled[0]
     is_union_whole = (
         whole is None and len(walks) > 1 and all(each.is_echoed and each.totals == {_count(union)} for each in walks)

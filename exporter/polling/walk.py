@@ -115,7 +115,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
         return page
 
     async def read_several() -> None:
-        for number in numbers:
+        for number in remaining:
             page = await read(number)
             # Without a total, nothing else contradicts a last page that is far too high.
             if not page.rows and page.pagination.total is None:
@@ -128,7 +128,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
         return Walk(tuple(pages.values()))
     # One page more than there is room for is enough to find that there are too many.
     last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
-    numbers = iter(range(2, last + 1))
+    remaining = iter(range(2, last + 1))  # one iterator, from which each task takes the next number
     await _run_all([read_several() for _ in range(min(concurrency, last - 1))])
     return Walk(tuple(pages[number] for number in sorted(pages)))
 
