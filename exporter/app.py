@@ -104,7 +104,7 @@ class Exporter:
             clock=self._clock,
             random=random or Random(),  # noqa: S311 - spreads polls, keeps no secret
             executor=self._executor,
-            requests=files.requests,
+            max_requests=files.requests,
         )
         self._reloading = asyncio.Lock()
         self._reading: asyncio.Future[Any] | None = None  # a configuration

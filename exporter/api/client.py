@@ -48,8 +48,8 @@ class Observer(Protocol):
 class Client:
     """Requests pages of one workspace's trunks; ``await aclose()`` when done.
 
-    ``trace`` is called with each event on the connections. Each request is made within ``turn``, such as a semaphore
-    that clients share.
+    ``trace`` is called with each event on the connections. ``limiter``, such as a semaphore that clients share, is
+    entered for each request.
 
     All connections are renewed, once none is in use, after certificates change, and after a request is cancelled:
     httpcore may count its connection as in use for ever.
@@ -66,13 +66,13 @@ class Client:
         observer: Observer,
         transport: httpx.AsyncBaseTransport | None = None,
         trace: Trace | None = None,
-        turn: AbstractAsyncContextManager[Any] | None = None,
+        limiter: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self.observer = observer
         self._trace = trace
-        self._turn = turn or nullcontext()
+        self._limiter = limiter or nullcontext()
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
         query = {name: value for name, value in query.items() if value is not None}
         self._url = httpx.URL(workspace.base_url + LIST_PATH, params=query)
@@ -120,7 +120,7 @@ class Client:
         try:
             async with (
                 self._clock.timeout_at(self._clock.monotonic() + limit),
-                self._turn,
+                self._limiter,
                 self._lend() as transport,
                 aclosing(await transport.handle_async_request(request)) as response,
             ):

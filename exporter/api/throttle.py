@@ -56,21 +56,21 @@ class Throttle:
             await self._clock.sleep(delay)
 
     def note_remaining(self, remaining: int | None) -> None:
-        """Note the requests left in the API's rate limit, None if the API does not say: each further one is refused."""
+        """Note the requests left in the API's rate limit, beyond which it refuses them; None if it does not say."""
         self._remaining = remaining
 
     async def _take_slot(self) -> None:
         while True:
             async with self._changed:
                 await self._changed.wait_for(self._has_slot)
-                wait = self._resume_at - self._clock.monotonic()  # which another request may have been asked for
+                wait = self._resume_at - self._clock.monotonic()  # the API may have asked another request to wait
                 if wait <= 0:
                     self._in_flight += 1
                     return
             await self._clock.sleep(wait)
 
     def _has_slot(self) -> bool:
-        # There is always one, whose answer has the number of requests that remain by then.
+        # There is always one: its answer says how many requests remain by then.
         return self._in_flight < (self.limit if self._remaining is None else max(1, min(self.limit, self._remaining)))
 
     def _delay(self, error: ApiError, attempts: int, failures: int) -> float:

@@ -14,11 +14,8 @@ class Number(int):
     """A whole number that may come as a string."""
 
 
-class Position(msgspec.Struct, frozen=True):
-    """The ``pagination``; ``from`` and ``to`` are ignored.
-
-    Every field is optional: the documentation does not say which fields the API leaves out.
-    """
+class Pagination(msgspec.Struct, frozen=True):
+    """Every field is optional: the documentation does not say which the API leaves out. Others are ignored."""
 
     current_page: Number | None = None
     per_page: Number | None = None
@@ -29,7 +26,7 @@ class Position(msgspec.Struct, frozen=True):
 
 class _Data(msgspec.Struct):
     items: list[msgspec.Raw]
-    pagination: Position
+    pagination: Pagination
 
 
 class _Answer(msgspec.Struct):
@@ -49,8 +46,8 @@ _MAX_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the o
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def decode_page(body: bytes) -> tuple[list[bytes], Position]:
-    """Return the rows of a page, which stay JSON, and its position.
+def decode_page(body: bytes) -> tuple[list[bytes], Pagination]:
+    """Return the rows of a page, which stay JSON, and its pagination.
 
     An ApiError is ``api_error`` for ``success: false``, and ``invalid_response`` for anything but the documented JSON.
     """

@@ -20,7 +20,7 @@ Watch = Callable[[str, Page], None]  # is given every page that was read, with t
 
 @asynccontextmanager
 async def configuration(common: Common, names: Sequence[str]) -> AsyncIterator[ValidatedConfig]:
-    """Yield the configuration with the named workspaces, without names with all; a demo's API runs until the end."""
+    """Yield the configuration with the named workspaces, or with all if none is named; a demo's API runs meanwhile."""
     if common.demo:
         from exporter.commands.simulate import demo_config  # noqa: PLC0415 - only the demo needs the simulated API
 

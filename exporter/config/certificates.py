@@ -156,7 +156,7 @@ class Certificates:
         return True
 
     async def refresh(self) -> bool:
-        """Do the same without blocking the event loop; an OSError says that there is no context yet."""
+        """Load without blocking the event loop; an OSError says that there is no context yet."""
         if not self._section.files:
             return False
         warning = ""

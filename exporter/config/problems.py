@@ -125,7 +125,7 @@ class Place:
         self.findings.warnings.setdefault(self._line(message))
 
     def _line(self, message: str) -> str:
-        # The name of a file may be no text, which neither an answer nor JSON can hold.
+        # A file's name may contain bytes that are no text, which neither HTTP responses nor JSON can have.
         return printable_lines(f"{self}: {message}")
 
     @property

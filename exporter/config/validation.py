@@ -39,7 +39,7 @@ _SECRET_KEYS = {"authorization", "base_url", "proxy_url", "basic_auth_users"}
 
 
 def key(meaning: str | None = None, default: object = MISSING, *, secret: bool = False, **more: object) -> Any:  # noqa: ANN401 - fits all
-    """Return the field of a key: its meaning, its default or that one's class, and arguments of pydantic's Field."""
+    """Declare a key: its meaning, its default or the type that makes it, and more arguments of pydantic's Field."""
     made = {"default_factory" if isinstance(default, type) else "default": default}
     return field(**made, repr=not secret, metadata={"description": meaning, **more})  # type: ignore[call-overload]
 

@@ -104,25 +104,25 @@ def api(recording: Recording) -> Result | None:
 
 
 def token(recording: Recording) -> Result:
-    if (missing := recording.without_token) is not None:
+    if (missing := recording.token_error) is not None:
         return failed(missing.seen, missing.remedy)
     return ok(f"from {recording.workspace.credentials.where}")
 
 
 def token_accepted(recording: Recording) -> Result | None:
-    is_accepted = not recording.without_token and _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE)
+    is_accepted = not recording.token_error and _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE)
     return ok("the API knows it") if is_accepted else None
 
 
 def permission(recording: Recording) -> Result | None:
-    is_permitted = not recording.without_token and _was_answered(recording, _UNPROCESSABLE)
+    is_permitted = not recording.token_error and _was_answered(recording, _UNPROCESSABLE)
     return ok("the token may list trunks") if is_permitted else None
 
 
 def first_page(recording: Recording) -> Result | None:
     if (page := recording.first_page) is None:
         return None
-    total = page.position.total
+    total = page.pagination.total
     return ok(f"{len(page.rows)}{'' if total is None else f' of {total}'} rows")
 
 

@@ -18,7 +18,7 @@ from exporter.config.settings import Metrics, Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.status import Snapshot
+from exporter.polling.snapshot import Snapshot
 from exporter.polling.walk import Page
 
 # Where TLS is spoken, as httpcore names it.
@@ -58,7 +58,7 @@ class Recording:
     workspace: Workspace
     clock: Clock
     watch: Callable[[Page], None]
-    without_token: CredentialsError | None = None  # why there is no token
+    token_error: CredentialsError | None = None  # why there is no token
     host: Host | None = None  # connected to, the API or a proxy; None without an attempt
     peer: str | None = None  # address of the first connection
     addresses: tuple[str, ...] = ()  # of the host's name
@@ -128,7 +128,7 @@ async def record(  # noqa: PLR0913 - what polling depends on
     try:
         token = await read_token(workspace.credentials)
     except CredentialsError as error:
-        recording.without_token = error
+        recording.token_error = error
     client = Client(workspace, clock=clock, observer=recording, trace=recording.trace)
     polling = PollContext(
         workspace=workspace,

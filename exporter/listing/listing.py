@@ -14,7 +14,7 @@ from exporter.config.settings import Workspace
 from exporter.config.values import any_matches
 from exporter.listing.description import Entry, ListedTrunk, exact_number
 from exporter.polling.buckets import Bucket, bucket_of
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.trunks.changes import State
 from exporter.trunks.lines import (
     Harm,
@@ -99,7 +99,7 @@ class Listing:
         return found, found_kinds
 
     def first(self, count: int) -> tuple[list[str], AbstractSet[str], int]:
-        """Return lines, among them the first ones, with the kinds and the number of all; ``count`` is from 1."""
+        """Return lines, the first ``count`` (from 1) among them; the kinds of all lines; and the number of trunks."""
         # Each of them is in a bucket that begins with one of the first, or in one of which more is remembered.
         begun = sorted((part for part in self._parts if part.bucket.first), key=lambda part: part.bucket.first)
         parts = begun[:count]

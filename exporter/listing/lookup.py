@@ -10,7 +10,7 @@ import msgspec
 
 from exporter.listing.description import COLUMNS, ListedTrunk, csv_line, csv_row
 from exporter.listing.listing import Listing
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import choices_of, key_of, number_of, with_agent, with_tag
 from exporter.trunks.out_of_service import Concern
@@ -96,7 +96,7 @@ class Found(NamedTuple):
         yield from map(b"".join, self._rows(csv_row))
 
     def _rows(self, row: Callable[[ListedTrunk], bytes]) -> Iterator[list[bytes]]:
-        """Yield the rows of trunks in the order of lists, in parts, and nothing again and again while they are made."""
+        """Yield the rows of trunks in the order of lists, in parts; first empty parts, each after some work on rows."""
         made: dict[str, bytes] = {}
         for part in _parts(self.lines):
             made |= zip(part, map(row, self.listing.trunks(part)), strict=True)

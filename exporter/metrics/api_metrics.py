@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
-from exporter.metrics.family import Counted, Family, Type
-from exporter.trunks.changes import Kind
+from exporter.metrics.family import Family, Registry, Type
+from exporter.trunks.changes import ChangeKind
 
 _BUCKETS = {
     "mihu_poll_duration_seconds": (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 300.0),
@@ -65,7 +65,7 @@ class PollResult:
     duplicate_items: int  # rows beyond the first of a trunk
 
 
-class ApiMetrics(Counted):
+class ApiMetrics(Registry):
     """Also the Observer of the workspace's API client."""
 
     def __init__(self, workspace: str) -> None:
@@ -76,7 +76,7 @@ class ApiMetrics(Counted):
         for reason in Reason:
             self.metric("mihu_poll_failures_total", reason)
             self.metric("mihu_api_retries_total", reason)
-        for kind in Kind:
+        for kind in ChangeKind:
             self.metric("mihu_trunk_changes_total", kind)
 
     def configure(self, workspace: Workspace) -> None:
@@ -95,7 +95,7 @@ class ApiMetrics(Counted):
         self.metric("mihu_up").set(0)
         self.metric("mihu_poll_failures_total", reason).inc()
 
-    def succeeded(self, result: PollResult, changes: Counter[Kind], *, seconds: float, now: float) -> None:
+    def succeeded(self, result: PollResult, changes: Counter[ChangeKind], *, seconds: float, now: float) -> None:
         self._ended(seconds, now)
         self.metric("mihu_up").set(1)
         self.metric("mihu_last_success_timestamp_seconds").set(now)
@@ -113,8 +113,8 @@ class ApiMetrics(Counted):
             self.metric("mihu_invalid_fields", field).set(count)
         for kind, count in changes.items():
             self.metric("mihu_trunk_changes_total", kind).inc(count)
-        self.metric("mihu_trunks_added_total").inc(changes[Kind.ADDED])
-        self.metric("mihu_trunks_removed_total").inc(changes[Kind.REMOVED])
+        self.metric("mihu_trunks_added_total").inc(changes[ChangeKind.ADDED])
+        self.metric("mihu_trunks_removed_total").inc(changes[ChangeKind.REMOVED])
 
     def _ended(self, seconds: float, now: float) -> None:
         self.metric("mihu_polls_total").inc()

@@ -7,7 +7,7 @@ from prometheus_client import GCCollector, PlatformCollector, ProcessCollector
 
 from exporter import __version__
 from exporter.config.settings import ValidatedConfig
-from exporter.metrics.family import Counted, Family, sample_lines
+from exporter.metrics.family import Family, Registry, sample_lines
 from exporter.metrics.text import Format
 from exporter.trunks.trunk import safe
 
@@ -37,7 +37,7 @@ _STORAGE_HEALTHY = Family(
 EXPORTER_FAMILIES = (*(Family(name, help_, tuple(labels)) for name, help_, *labels in _DECLARED), _STORAGE_HEALTHY)
 
 
-class ExporterMetrics(Counted):
+class ExporterMetrics(Registry):
     """``mihu_exporter_*``, and prometheus_client's ``process_*`` and ``python_*``."""
 
     def __init__(self) -> None:

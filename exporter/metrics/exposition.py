@@ -10,11 +10,10 @@ from exporter.clock import Clock
 from exporter.metrics.catalogue import SHOWN_FAMILIES
 from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.family import Family
-from exporter.metrics.gzip_segments import Segment, compress, pack
+from exporter.metrics.gzip_segments import Segment, coalesce, compress
 from exporter.metrics.text import Format
 
 Segments = Mapping[str, Segment]  # by the name of the family
-Body = Sequence[Segment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class Exposition:
         self._exporter_metrics = exporter_metrics
         self._clock = clock
         self._views: dict[str, View] = {}
-        self._kept: dict[Format, tuple[list[Segments], Body]] = {}
+        self._kept: dict[Format, tuple[list[Segments], Sequence[Segment]]] = {}
         # Scrapes wait for nothing that is slow elsewhere; more than one thread would only contend for the interpreter.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="scrapes")
 
@@ -53,23 +52,23 @@ class Exposition:
         self._kept = {}  # old text is large
 
     def keep(self, workspaces: Iterable[str]) -> None:
-        """Drop all other views, and order these so."""
+        """Drop the views of all other workspaces, and put these in this order."""
         self._views = {name: self._views[name] for name in workspaces if name in self._views}
 
     def views(self) -> tuple[View, ...]:
         return tuple(self._views.values())
 
-    async def everything(self, format_: Format) -> Body:
+    async def everything(self, format_: Format) -> Sequence[Segment]:
         """Return the body of all workspaces and the exporter's own metrics."""
         shown = self._shown(self._views.values())
-        kept = self._kept  # it is another one once a view was replaced meanwhile
+        kept = self._kept  # ``show`` replaces it, so that a body joined from old views is not kept
         earlier, body = kept.get(format_, (None, ()))
         if earlier != shown:
             body = await self._join(shown, format_)
             kept[format_] = shown, body
         return *body, *self.exporter(format_)
 
-    async def some(self, workspaces: Iterable[str], format_: Format) -> Body:
+    async def some(self, workspaces: Iterable[str], format_: Format) -> Sequence[Segment]:
         """Return the body of some workspaces, without the exporter's own metrics, or raise UnknownWorkspaceError."""
         try:
             views = [self._views[name] for name in dict.fromkeys(workspaces)]
@@ -77,7 +76,7 @@ class Exposition:
             raise UnknownWorkspaceError(*unknown.args) from None
         return *await self._join(self._shown(views), format_), compress(format_.end)
 
-    def exporter(self, format_: Format) -> Body:
+    def exporter(self, format_: Format) -> Sequence[Segment]:
         """Return the body of the exporter's own metrics."""
         return (compress(self._exporter_metrics.text(format_) + format_.end),)
 
@@ -85,9 +84,9 @@ class Exposition:
         now = self._clock.monotonic()
         return [segments for view in views for segments in view.at(now)]
 
-    async def _join(self, shown: Sequence[Segments], format_: Format) -> Body:
+    async def _join(self, shown: Sequence[Segments], format_: Format) -> Sequence[Segment]:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: (*pack(exposed(SHOWN_FAMILIES, shown, format_)),))
+        return await loop.run_in_executor(self._executor, lambda: (*coalesce(exposed(SHOWN_FAMILIES, shown, format_)),))
 
 
 def exposed(families: Iterable[Family], shown: Sequence[Segments], format_: Format) -> Iterator[Segment]:

@@ -43,7 +43,7 @@ F = TypeVar("F", bound=Family)
 class JudgedFamily(Family):
     """A family that a function of some attributes of a trunk generates."""
 
-    of: tuple[str, ...]  # the names of these, as in ATTRIBUTES
+    attributes: tuple[str, ...]  # their names, as in ATTRIBUTES
     generate: Callable[..., Iterator[Any]]
 
     @classmethod
@@ -55,15 +55,16 @@ class JudgedFamily(Family):
     ) -> Self:
         """Declare a family by a function: its name, its docstring as the help, its parameters as the attributes."""
         parameters = inspect.signature(generate).parameters
-        of = tuple(name if name in Judged.__struct_fields__ else f"trunk.{name}" for name in parameters)
-        return cls(generate.__name__, inspect.getdoc(generate) or "", labels, of=of, generate=generate, **more)
+        attributes = tuple(name if name in Judged.__struct_fields__ else f"trunk.{name}" for name in parameters)
+        help_ = inspect.getdoc(generate) or ""
+        return cls(generate.__name__, help_, labels, attributes=attributes, generate=generate, **more)
 
     def parts(self, judged: Iterable[Judged]) -> Iterable[Any]:
         """Return the attributes of each trunk: a tuple, unless it is only one."""
-        return map(attrgetter(*self.of), judged)
+        return map(attrgetter(*self.attributes), judged)
 
     def samples(self, part: Any) -> Iterator[Any]:  # noqa: ANN401 - an attribute of any type, or several
-        return self.generate(*part) if len(self.of) > 1 else self.generate(part)
+        return self.generate(*part) if len(self.attributes) > 1 else self.generate(part)
 
 
 def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
@@ -76,8 +77,8 @@ def in_force(families: Iterable[F], settings: Metrics) -> tuple[F, ...]:
     return tuple(shown)
 
 
-class Counted:
-    """What prometheus_client keeps of families; ``labels`` are the values of the first labels of each."""
+class Registry:
+    """The metrics of families that prometheus_client keeps; ``labels`` are the values of the first labels of each."""
 
     def __init__(self, families: Iterable[Family], *labels: str) -> None:
         self.registry = CollectorRegistry()

@@ -95,8 +95,8 @@ class ColumnCopy:
         return Column(bytes(self._data), self._figures)
 
 
-def pack(segments: Iterable[Segment]) -> Iterator[Segment]:
-    """Join small segments; to copy a large one would cost more than to send it by itself."""
+def coalesce(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Join small segments; copying a large one would cost more than sending it by itself."""
     for are_small, group in groupby(segments, lambda segment: len(segment.data) < _LARGE):
         if are_small:
             yield join(group)

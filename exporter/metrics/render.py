@@ -82,11 +82,11 @@ class Renderer:
 
 
 def _ends(family: JudgedFamily) -> Callable[[Any], tuple[str, ...]]:
-    """Return a cached function from what a family is ``of`` to its line ends: many trunks have them in common."""
+    """Return a cached function from a family's attributes to its line ends: many trunks have them in common."""
     own_labels = family.labels[len(IDENTITY) :]
 
     @lru_cache(maxsize=256)
-    def ends_of(part: Any) -> tuple[str, ...]:  # noqa: ANN401 - what a family is of
+    def ends_of(part: Any) -> tuple[str, ...]:  # noqa: ANN401 - an attribute of any type, or several
         samples = family.samples(part)
         return tuple(_line_end(own_labels, values, value) for values, value in samples if value is not None)
 

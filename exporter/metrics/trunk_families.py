@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from exporter.metrics.family import Family, JudgedFamily
-from exporter.trunks.memory import Memory, Since
+from exporter.trunks.memory import Consequence, Memory
 from exporter.trunks.out_of_service import Reasons
 from exporter.trunks.trunk import (
     CAPABILITIES,
@@ -168,7 +168,7 @@ def mihu_trunk_monthly_fee(monthly_fee: float | None, currency: str) -> Samples:
 class MemoryFamily(Family):
     """A family whose values are the times of ``entries``, and its own labels their attributes."""
 
-    entries: Callable[[Memory], Sequence[Since]]
+    entries: Callable[[Memory], Sequence[Consequence]]
 
 
 MEMORY_FAMILIES = (

@@ -16,7 +16,7 @@ from exporter.metrics.gzip_segments import inflated_parts
 from exporter.metrics.text import PROMETHEUS, number
 from exporter.metrics.workspace_families import MEMORY_TOTALS, Tally
 from exporter.once.files import print_parts, replace_file
-from exporter.polling.status import EndedPoll, Status
+from exporter.polling.snapshot import EndedPoll, Status
 from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE
 
 # A counter or a histogram of a single poll would say nothing, and start again at the next.
@@ -42,7 +42,7 @@ class Collected:
 
     @property
     def poll(self) -> EndedPoll:
-        return self.status.snapshot.history.polls[-1]
+        return self.status.snapshot.polls.recent[-1]
 
 
 def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:

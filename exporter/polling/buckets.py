@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 from isal import isal_zlib
+from msgspec.structs import replace
 
 from exporter.api.errors import ApiError, Reason
 from exporter.config.settings import Filter, Metrics, Workspace
@@ -67,7 +68,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 class Inputs(NamedTuple):
     """The data of a poll that buckets are made of."""
 
-    read: Mapping[bytes, Trunk]  # the trunks of rows, by digest; a trunk may have several
+    trunks: Mapping[bytes, Trunk]  # of rows, by digest; a trunk may have several rows
     json: Mapping[bytes, bytes]  # of these rows
     around: Surroundings
     known: States  # of trunks that were listed, by key, where the buckets before do not have them
@@ -124,45 +125,35 @@ class BucketMaker:
         Raises:
             ApiError: ``invalid_response``, a row disobeys the filter.
         """
-        old = {one.trunk.uuid or one.trunk.number: one for one in bucket.unpacked_trunks()}
+        old = {one.trunk.key: one for one in bucket.unpacked_trunks()}
         new = self._judged(old, changed, inputs)
         stayed = [key for key in changed if key in old and key in new]
         differ = differing([old[key] for key in stayed], [new[key] for key in stayed])
         if len(stayed) < len(changed) or not _IDENTITY.isdisjoint(differ):
-            differ = set(ATTRIBUTES)
+            differ = set(ATTRIBUTES)  # every part of a bucket has its trunks, or their identities
         shown = {key: self.shown(one.trunk) for key, one in new.items() if key in changed}
-        with_series = new
-        if not self.renderer.shows_numbers:
-            with_series = {key: one for key, one in new.items() if self.renderer.has_series(one.trunk.uuid)}
-        families = [family for family in self.renderer.families if not differ.isdisjoint(family.of)]
-        packed_states, states_before, states_after = bucket.states, dict[str, State](), dict[str, State]()
-        if not _OF_STATES.isdisjoint(differ):
-            known = inputs.known
-            states = unpack_states(packed_states) or {key: known[key] for key in new if key in known}
-            states_before = {key: state for key, state in states.items() if key in changed}
-            for key, trunk in shown.items():
-                if key in with_series:
-                    before = states_before.get(key) or inputs.remembered(key)
-                    states_after[key] = state_of(new[key], trunk, before)
-            states |= states_after
-            packed_states = _pack([states[key] for key in with_series])
-        packed_lines, kinds, first = bucket.lines, bucket.kinds, bucket.first
+        with_series = {key: one for key, one in new.items() if self.renderer.has_series(one.trunk.uuid)}
+        families = [family for family in self.renderer.families if not differ.isdisjoint(family.attributes)]
+        trunks = [*new.values()]
+        made = replace(bucket, trunks=_pack(trunks), tallies=_encode([*_tallies(bucket, trunks, differ)]))
         if not _OF_LINES.isdisjoint(differ):
             lines = [self._line(key, new[key], trunk) for key, trunk in shown.items()]
             if len(shown) < len(new):
-                lines += [line for line in unpack_lines(packed_lines) if key_of(line) not in changed]
+                lines += [line for line in unpack_lines(bucket.lines) if key_of(line) not in changed]
             lines.sort()
-            packed_lines, kinds = pack_lines(lines), tuple(map(intern, kinds_of(lines)))
-            first = lines[0] if lines else ""
-        made = Bucket(
-            trunks=_pack([*new.values()]),
-            states=packed_states,
-            tallies=_encode([*_tallies(bucket, [*new.values()], differ)]),
-            lines=packed_lines,
-            kinds=kinds,
-            first=first,
-        )
-        return Made(made, self.renderer.trunks([*with_series.values()], families), states_before, states_after)
+            kinds, first = tuple(map(intern, kinds_of(lines))), lines[0] if lines else ""
+            made = replace(made, lines=pack_lines(lines), kinds=kinds, first=first)
+        before, after = dict[str, State](), dict[str, State]()
+        if not _OF_STATES.isdisjoint(differ):
+            known = inputs.known  # where the bucket begins empty
+            states = unpack_states(bucket.states) or {key: known[key] for key in new if key in known}
+            before = {key: state for key, state in states.items() if key in changed}
+            for key, trunk in shown.items():
+                if key in with_series:
+                    after[key] = state_of(new[key], trunk, before.get(key) or inputs.remembered(key))
+            states |= after
+            made = replace(made, states=_pack([states[key] for key in with_series]))
+        return Made(made, self.renderer.trunks([*with_series.values()], families), before, after)
 
     def _judged(self, old: Mapping[str, Judged], changed: Mapping[str, Group], inputs: Inputs) -> Mapping[str, Judged]:
         """Return the trunks of a bucket after changes, in the order of the bucket."""
@@ -180,15 +171,15 @@ class BucketMaker:
         """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""
         rows: list[tuple[Trunk, bytes]] = []
         for row in group:
-            trunk = inputs.read.get(row.digest)
+            trunk = inputs.trunks.get(row.digest)
             if trunk is None:
                 return None
             if contradiction := violation(trunk, self._filter):
                 problem = f"the API does not filter as asked: {contradiction}"
                 raise ApiError(Reason.INVALID_RESPONSE, problem, "check filter")
             if not inputs.around.bindings_known:
-                unknown = tuple(msgspec.structs.replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
-                trunk = msgspec.structs.replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
+                unknown = tuple(replace(binding, bound=UNREADABLE) for binding in trunk.bindings)
+                trunk = replace(trunk, bindings=unknown, invalid=(*trunk.invalid, "bindings"))
             rows.append((trunk, inputs.json.get(row.digest, b"")))
         return merge(rows)
 
@@ -207,9 +198,9 @@ class BucketMaker:
         if self._shows_all:
             return trunk
         if not self.metrics.agent_names:
-            trunk = msgspec.structs.replace(trunk, bindings=without_agent_names(trunk.bindings))
+            trunk = replace(trunk, bindings=without_agent_names(trunk.bindings))
         number = self.renderer.shown_number(trunk.number)
-        return trunk if number == trunk.number else msgspec.structs.replace(trunk, number=number)
+        return trunk if number == trunk.number else replace(trunk, number=number)
 
     def _line(self, key: str, judged: Judged, shown: Trunk) -> str:
         reasons: tuple[str, ...] = judged.concerns
@@ -225,7 +216,7 @@ def _tallies(bucket: Bucket, trunks: Sequence[Judged], differ: AbstractSet[str])
     """Yield the tallies of a bucket whose trunks differ in some attributes."""
     *tallies, concerns, invalid = bucket.unpacked_tallies()
     for family, tally in zip(WORKSPACE_FAMILIES, tallies, strict=True):
-        yield tally if differ.isdisjoint(family.of) else family.tally(trunks)
+        yield tally if differ.isdisjoint(family.attributes) else family.tally(trunks)
     if "concerns" in differ:
         concerns = Counter(concern for one in trunks if one.concerns for concern in ("", *one.concerns))
     yield concerns
@@ -261,9 +252,7 @@ def in_order(keys: Iterable[str]) -> list[str]:
 
 
 def unpack_states(*packed: bytes) -> dict[str, State]:
-    return {
-        state.uuid or state.number: state for part in packed for state in _decode_states(isal_zlib.decompress(part))
-    }
+    return {state.key: state for part in packed for state in _decode_states(isal_zlib.decompress(part))}
 
 
 def _pack(structs: Sequence[msgspec.Struct]) -> bytes:

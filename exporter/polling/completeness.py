@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
-from exporter.trunks.rows import Group, Trunks, are_siblings, names_trunk
+from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, names_trunk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,18 +18,18 @@ class Assessment:
 
     walks: Sequence[Walk]  # the newest last
     started_walks: int  # also those that did not come to an end
-    trunks: Trunks
+    trunks: RowsByTrunk
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
     acceptable: bool  # only the length of the list changed meanwhile, and as many rows came as it had at some moment
-    unseen: frozenset[str]  # trunks of the fleet before that the only walk did not see; no others
-    partly_seen: Trunks  # those of which it saw some rows, with those that they had before
+    unseen: frozenset[str]  # trunks of the fleet before that the only walk did not see; none after several walks
+    partly_seen: RowsByTrunk  # trunks of which it saw some rows only, with the rows of the fleet before
     confirmed: bool  # nothing that the fleet before had is missing, or two walks listed the same without it
     drift: int  # the number of rows by which they differ from the total reported last
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
-def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
+def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
@@ -37,8 +37,8 @@ def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
     union = _unite([settled_trunks for _, settled_trunks in settled])
-    whole = next((one for one in settled if _is_whole(*one)), None)
-    acceptable = next((one for one in settled if _fits(one[1], [one[0]])), None)
+    whole = next(((walk, trunks) for walk, trunks in settled if _is_whole(walk, trunks)), None)
+    acceptable = next(((walk, trunks) for walk, trunks in settled if _fits(trunks, [walk])), None)
     walk, trunks = whole or acceptable or settled[0]
     is_union_whole = (
         whole is None and len(walks) > 1 and all(each.is_echoed and each.totals == {_count(union)} for each in walks)
@@ -69,14 +69,14 @@ def assess(walks: Sequence[Walk], before: Trunks) -> Assessment:
     )
 
 
-def _differing(trunks: Trunks, before: Trunks) -> set[str]:
+def _differing(trunks: RowsByTrunk, before: RowsByTrunk) -> set[str]:
     differing = {key for key, group in trunks.items() if before.get(key) != group}
     if len(trunks) - len(differing) < len(before):
         differing.update(key for key in before if key not in trunks)
     return differing
 
 
-def _unite(walks: Sequence[Trunks]) -> Trunks:
+def _unite(walks: Sequence[RowsByTrunk]) -> RowsByTrunk:
     """Unite walks, the newest first: the rows of a trunk are those of the first walk that has the most."""
     union = walks[0]
     for trunks in walks[1:]:
@@ -85,16 +85,16 @@ def _unite(walks: Sequence[Trunks]) -> Trunks:
 
 
 def _lists_the_same(one: Walk, other: Walk) -> bool:
-    """Return whether two walks list the same trunks, on the same channels.
+    """Return whether two walks list the same trunks, on the same channels; then neither misses any.
 
-    Where a walk looks whole and misses something, another went and came meanwhile, and it has both; a walk before does
-    not have the one, a walk after not the other.
+    A walk may have as many rows as the total says, and yet miss a trunk, if it lists both a trunk that was removed
+    meanwhile and one that was added. An earlier walk does not list the added one, a later walk not the removed one.
     """
     return {(row.key, row.channels) for row in one.rows} == {(row.key, row.channels) for row in other.rows}
 
 
-def _settle(walk: Walk, walks: Sequence[Walk], before: Trunks) -> Trunks:
-    """Return the rows of each trunk of a walk; of rows that may be one row that moved meanwhile, the last.
+def _settle(walk: Walk, walks: Sequence[Walk], before: RowsByTrunk) -> RowsByTrunk:
+    """Return the rows of each trunk of a walk; of several that may be one row, which moved meanwhile, only the last.
 
     Several rows of a trunk are the API's way of listing it where another walk, or the fleet before, has it so, too.
     """
@@ -131,11 +131,11 @@ def _is_same_list(one: Walk, other: Walk) -> bool:
     return one.totals == other.totals and rows == other_rows
 
 
-def _count(trunks: Trunks) -> int:
+def _count(trunks: RowsByTrunk) -> int:
     return sum(map(len, trunks.values()))
 
 
-def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
+def _fits(trunks: RowsByTrunk, walks: Sequence[Walk]) -> bool:
     """Return whether only the total moved in these walks, and the number of rows is within its range."""
     totals = frozenset[int | None]().union(*(walk.totals for walk in walks))
     reported = [total for total in totals if total is not None]
@@ -146,18 +146,18 @@ def _fits(trunks: Trunks, walks: Sequence[Walk]) -> bool:
     )
 
 
-def _is_whole(walk: Walk, trunks: Trunks) -> bool:
+def _is_whole(walk: Walk, trunks: RowsByTrunk) -> bool:
     # Without a total nothing contradicts.
     adds_up = walk.totals in {frozenset({walk.row_count}), frozenset({None})}
     return walk.is_echoed and adds_up and _count(trunks) == walk.row_count
 
 
-def _explain(walk: Walk, trunks: Trunks) -> str:
-    reported = " then ".join(str(total) for total in dict.fromkeys(page.position.total for page in walk.pages))
+def _explain(walk: Walk, trunks: RowsByTrunk) -> str:
+    reported = " then ".join(str(total) for total in dict.fromkeys(page.pagination.total for page in walk.pages))
     text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         text += f", {repeats} of them twice"
     if others := [page for page in walk.pages if not page.is_echoed]:
         page = others[0]
-        text += f"; asked for page {page.number} it answered with page {page.position.current_page}"
+        text += f"; asked for page {page.number} it answered with page {page.pagination.current_page}"
     return text

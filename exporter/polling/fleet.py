@@ -10,10 +10,11 @@ from exporter.metrics.trunk_families import TRUNK_FAMILIES
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally, bounded, sums
 from exporter.polling.buckets import PARTS, Bucket, BucketMaker, Inputs, bucket_of, unpack_states
 from exporter.polling.completeness import Assessment
-from exporter.polling.walk import Contents, Page, Walk, too_many
+from exporter.polling.trunk_buffer import TrunkBuffer
+from exporter.polling.walk import Page, Walk, too_many
 from exporter.trunks.memory import Comparison
 from exporter.trunks.out_of_service import Judged
-from exporter.trunks.rows import Group, Surroundings, Trunks, count_trunks, names_trunk, stand_alike, surroundings
+from exporter.trunks.rows import Group, RowsByTrunk, Surroundings, count_trunks, names_trunk, stand_alike, surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -22,7 +23,7 @@ class Fleet:
 
     maker: BucketMaker  # which made the buckets
     made_at: float  # Unix time
-    trunks: Trunks  # also rows that name no trunk
+    trunks: RowsByTrunk  # also rows that name no trunk
     around: Surroundings
     buckets: tuple[Bucket, ...]
     columns: Mapping[str, Column]  # the series of trunks, by the name of the family in force
@@ -31,8 +32,8 @@ class Fleet:
     concerns: Mapping[str, int]  # how many trunks are to be looked at, by concern; by "" for any
     pages: Mapping[bytes, Page]  # of the newest walk by the digests of their bodies, in their order
     result: PollResult
-    unconfirmed: Trunks  # those before that the only walk did not see, or not all rows of, with the rows that are known
-    is_settled: bool  # whether the first walk was whole and confirmed
+    unconfirmed: RowsByTrunk  # of trunks of the fleet before that the only walk did not see, or not in all their rows
+    first_walk_sufficed: bool  # it was whole and confirmed
 
     @property
     def segments(self) -> Mapping[str, Segment]:
@@ -64,7 +65,7 @@ class Fleet:
     def again(self, walk: Walk, maker: BucketMaker, now: float) -> "Fleet | None":
         """Return the fleet of another poll if its first walk saw the very answers that this one was made of."""
         digests = [page.digest for page in walk.pages]
-        if self.may_be_kept(maker, now) and self.is_settled and digests == list(self.pages):
+        if self.may_be_kept(maker, now) and self.first_walk_sufficed and digests == list(self.pages):
             return replace(self, result=replace(self.result, reused_pages=self.result.pages))
         return None
 
@@ -84,7 +85,7 @@ class Fleet:
 
 
 def build_fleet(
-    maker: BucketMaker, assessment: Assessment, contents: Contents, last: Fleet | None, comparison: Comparison
+    maker: BucketMaker, assessment: Assessment, buffer: TrunkBuffer, last: Fleet | None, comparison: Comparison
 ) -> Fleet:
     """Build the fleet of a poll, comparing its trunks with those before.
 
@@ -97,7 +98,7 @@ def build_fleet(
     now, before = comparison.now, last if comparison.stored is None else None
     # Trunks that were seen in part are shown as they were, but only once.
     held = {key: rows for key, rows in assessment.partly_seen.items() if before and key not in before.unconfirmed}
-    trunks: Trunks = {**assessment.trunks, **held} if held else assessment.trunks
+    trunks: RowsByTrunk = {**assessment.trunks, **held} if held else assessment.trunks
     around = _surroundings(trunks, assessment.changed, before)
     count = count_trunks(trunks)
     if count > maker.max_trunks:
@@ -120,13 +121,13 @@ def build_fleet(
         changed = set(trunks)
         comparison.add({key: state for key, state in known.items() if key not in trunks}, {})
     by_bucket = _by_bucket(filter(names_trunk, changed), trunks, bucket_count)
-    contents.complete([group for groups in by_bucket.values() for group in groups.values()])
+    buffer.complete([group for groups in by_bucket.values() for group in groups.values()])
     served = 0 if before or known or comparison.absent else None  # by a trunk that is new: nothing is known at first
     copies: dict[str, ColumnCopy] = {}  # of columns with segments that change
     parts = min(bucket_count, PARTS)
     for part, indexes in groupby(sorted(by_bucket), lambda index: index * parts // bucket_count):
-        read = contents.take(part, parts)
-        inputs = Inputs(read, contents.json, around, known, comparison.absent, served, now)
+        read = buffer.take(part, parts)
+        inputs = Inputs(read, buffer.json, around, known, comparison.absent, served, now)
         for index in indexes:
             made = maker.make(buckets[index], by_bucket[index], inputs)
             comparison.add(made.states_before, made.states)
@@ -135,8 +136,8 @@ def build_fleet(
                 if name not in copies:
                     copies[name] = ColumnCopy(columns[name])
                 copies[name].replace(index, segment)
-    nothing: tuple[Trunks, Mapping[bytes, Page]] = {}, {}
-    trunks_before, pages_before = (before.trunks, before.pages) if before else nothing
+    trunks_before = before.trunks if before else {}
+    pages_before = before.pages if before else {}
     totals_before = last.totals if last else {}
     *tallies, concerns, invalid_fields = sums(bucket.unpacked_tallies() for bucket in buckets)
     totals = {
@@ -166,17 +167,17 @@ def build_fleet(
             duplicate_items=sum(map(len, trunks.values())) - len(trunks),
         ),
         unconfirmed=held | {key: trunks_before.get(key, ()) for key in assessment.unseen},
-        is_settled=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
+        first_walk_sufficed=assessment.started_walks == 1 and assessment.whole and assessment.confirmed,
     )
 
 
-def _surroundings(trunks: Trunks, changed: Iterable[str], before: Fleet | None) -> Surroundings:
+def _surroundings(trunks: RowsByTrunk, changed: Iterable[str], before: Fleet | None) -> Surroundings:
     if before and all(stand_alike(trunks.get(key, ()), before.trunks.get(key, ())) for key in changed):
         return before.around
     return surroundings(trunks)
 
 
-def _by_bucket(changed: Iterable[str], trunks: Trunks, count: int) -> Mapping[int, Mapping[str, Group]]:
+def _by_bucket(changed: Iterable[str], trunks: RowsByTrunk, count: int) -> Mapping[int, Mapping[str, Group]]:
     """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
     by_bucket: dict[int, dict[str, Group]] = {}
     for key in changed:

@@ -20,11 +20,12 @@ from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.status import Snapshot
-from exporter.polling.walk import Contents, EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
-from exporter.trunks.changes import Kind, State
+from exporter.polling.snapshot import Snapshot
+from exporter.polling.trunk_buffer import TrunkBuffer
+from exporter.polling.walk import EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
+from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
-from exporter.trunks.rows import Row, Trunks, digits
+from exporter.trunks.rows import Row, RowsByTrunk, digits
 
 MAX_WALKS = 3
 
@@ -54,7 +55,7 @@ class PollContext:
 class Poll:
     """One poll: ``await Poll(…).run(token)``.
 
-    ``before`` is what the poll before left; what has not changed is taken from it.
+    ``before`` is the snapshot after the poll before; everything that has not changed is taken from it.
     """
 
     def __init__(self, context: PollContext, before: Snapshot) -> None:
@@ -75,7 +76,7 @@ class Poll:
         self._walks: list[Walk] = []
         self._started_walks = 0
         self._assessment: Assessment | None = None
-        self._contents = Contents()  # of rows that the fleet before did not have
+        self._buffer = TrunkBuffer()  # of rows that the fleet before did not have
         self._rows: dict[bytes, Row] | None = None  # of the fleet before and earlier walks, by digest, during a walk
         self.requests = 0
 
@@ -84,7 +85,7 @@ class Poll:
         """The most pages that may be in flight at the moment."""
         return self._throttle.limit
 
-    async def run(self, token: Secret) -> tuple[Snapshot, Counter[Kind]]:
+    async def run(self, token: Secret) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Read the list; return what is known then, and how many changes were found.
 
         Raises:
@@ -104,19 +105,19 @@ class Poll:
             raise ApiError(Reason.INCOMPLETE, self._explain_incomplete())
         return await self._context.off_the_loop(self._take_in, found)
 
-    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[Kind]]:
+    def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
         comparison = Comparison(
             before.memory,
             clock.time(),
             stored=before.stored,
-            unconfirmed=found.unseen if isinstance(found, Assessment) else frozenset(),
+            unseen=found.unseen if isinstance(found, Assessment) else frozenset(),
             has_past=before.stored is not None or (before.fleet is not None and before.is_loaded),
         )
         fleet = found
         if isinstance(fleet, Assessment):
-            fleet = build_fleet(maker, fleet, self._contents, before.fleet, comparison)
+            fleet = build_fleet(maker, fleet, self._buffer, before.fleet, comparison)
 
         def digits_of(state: State) -> str:
             for trunks in (before.fleet.trunks, before.fleet.unconfirmed) if before.fleet else ():
@@ -138,10 +139,10 @@ class Poll:
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
         clock = self._context.clock
-        before: Trunks
+        before: RowsByTrunk
         if self._before is not None:
             before = self._before.trunks
-        else:
+        else:  # a walk that misses trunks which are only remembered has to be confirmed, too
             keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
             before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
         while self._started_walks < MAX_WALKS:
@@ -201,7 +202,7 @@ class Poll:
                 self._rows = {row.digest: row for page in pages for row in page.rows}
             read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
-        self._contents.add(page, body.compressed, trunks)
+        self._buffer.add(page, body.compressed, trunks)
         return page
 
     def _out_of_time(self) -> ApiError:

@@ -17,10 +17,10 @@ from exporter.metrics.gzip_segments import compress
 from exporter.metrics.text import labelled
 from exporter.polling.fleet import Fleet
 from exporter.polling.poll import Poll, PollContext
-from exporter.polling.status import EndedPoll, Failure, Snapshot, Status
-from exporter.polling.storage import Storage
+from exporter.polling.snapshot import EndedPoll, Failure, Snapshot, Status
+from exporter.polling.storage import Storage, source_of
 from exporter.process import release_memory
-from exporter.trunks.changes import Kind, States
+from exporter.trunks.changes import ChangeKind, States
 from exporter.trunks.memory import Memory
 
 _TOKEN_CHECK = 1.0  # seconds between checks whether a refused token was replaced
@@ -34,7 +34,7 @@ class Poller:
     """Polls one workspace; its polls never overlap.
 
     Args:
-        snapshot: of a poller of the same workspace that was configured differently.
+        snapshot: taken over from the workspace's poller before a reload.
         storage: keeps what is remembered across restarts; None keeps nothing.
     """
 
@@ -80,19 +80,13 @@ class Poller:
     def is_configured_as(self, workspace: Workspace, metrics: Metrics) -> bool:
         return (self._workspace, self.context.maker.metrics) == (workspace, metrics)
 
-    def left_to(self, context: PollContext) -> Snapshot:
-        """Return what a reload keeps: no other trunks, no other numbers, and no names of agents that are to be hidden.
-
-        ``context`` is that of the poller in its place.
-        """
-
-        def shown(context: PollContext) -> tuple[object, ...]:
-            return context.workspace.base_url, context.workspace.filter, context.maker.metrics.number
-
-        if shown(context) != shown(self.context):
-            return Snapshot(history=self.snapshot.history)
-        hides_agents = self.context.maker.metrics.agent_names and not context.maker.metrics.agent_names
-        return self.snapshot.without_agent_names(context.maker) if hides_agents else self.snapshot
+    def snapshot_for(self, successor: PollContext) -> Snapshot:
+        """Return the part of the snapshot that the poller after a reload may take over and show."""
+        settings, new_settings = self.context.maker.metrics, successor.maker.metrics
+        if source_of(successor.workspace, new_settings) != source_of(self._workspace, settings):
+            return Snapshot(polls=self.snapshot.polls)
+        hides_agents = settings.agent_names and not new_settings.agent_names
+        return self.snapshot.without_agent_names(successor.maker) if hides_agents else self.snapshot
 
     def start(self, first_delay: float) -> None:
         self._task = asyncio.create_task(self.run(first_delay))
@@ -155,7 +149,7 @@ class Poller:
         await self._load()
         before, started = self.snapshot, self._clock.monotonic()
         failure: ApiError | None = None
-        changes = Counter[Kind]()
+        changes = Counter[ChangeKind]()
         poll = Poll(self.context, before)
         try:
             self.snapshot, changes = await poll.run(await self._read_token())
@@ -182,7 +176,7 @@ class Poller:
             concurrency=poll.concurrency,
             failure=Failure(failure.reason, str(failure)) if failure else None,
         )
-        self.snapshot = replace(self.snapshot, history=self.snapshot.history.plus(ended))
+        self.snapshot = replace(self.snapshot, polls=self.snapshot.polls.plus(ended))
         self._show()
         return failure
 
@@ -198,7 +192,7 @@ class Poller:
 
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
         log, event = self._log.debug, "poll succeeded"
-        if before.fleet is None or before.history.ends_in_failure:
+        if before.fleet is None or before.polls.ends_in_failure:
             log, event = self._log.info, "trunks read" if before.fleet is None else "poll succeeded again"
         log(
             event,
@@ -230,7 +224,7 @@ class Poller:
         since = snapshot.succeeded_at if snapshot.fleet else snapshot.polled_since or 0.0
         labels = f"{{{labelled([('workspace', self._workspace.name)])}}}"
 
-        def of_age(stale: int, series: int) -> Segments:
+        def decided_at_scrape(stale: int, series: int) -> Segments:
             values = {DATA_STALE.name: stale, SERIES.name: series}
             return {name: compress(f"{name}{labels} {value}\n") for name, value in values.items()}
 
@@ -238,10 +232,10 @@ class Poller:
             View(
                 workspace=self._workspace.name,
                 reading=self.api_metrics.render(),
-                trunks={**snapshot.segments, **of_age(0, snapshot.series)},
-                stale=of_age(1, 0),
+                trunks={**snapshot.segments, **decided_at_scrape(0, snapshot.series)},
+                stale=decided_at_scrape(1, 0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(snapshot.history),
+                polled=bool(snapshot.polls),
             )
         )
 

@@ -17,7 +17,7 @@ from exporter.metrics.exposition import Exposition
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.polling.storage import Storage
 
 _log = structlog.get_logger()
@@ -36,7 +36,7 @@ class Prepared:
 class Pollers:
     """Starts, replaces and ends pollers as the configuration changes; all share one clock and one executor.
 
-    ``requests`` to the API may be under way at once, of all workspaces: each takes an open file.
+    ``max_requests`` to the API may be under way at once, of all workspaces: each takes an open file.
     """
 
     def __init__(  # noqa: PLR0913 - what all pollers share
@@ -47,14 +47,14 @@ class Pollers:
         clock: Clock,
         random: Random,
         executor: Executor,
-        requests: int = 512,
+        max_requests: int = 512,
     ) -> None:
         self._exposition = exposition
         self._storage = storage
         self._clock = clock
         self._random = random
         self._executor = executor
-        self._turn = asyncio.Semaphore(requests)
+        self._limiter = asyncio.Semaphore(max_requests)
         self._pollers: dict[str, Poller] = {}
 
     def is_healthy(self) -> bool:
@@ -85,7 +85,7 @@ class Pollers:
                 context = PollContext(
                     workspace=workspace,
                     maker=BucketMaker(workspace, config.metrics),
-                    client=Client(workspace, clock=self._clock, observer=api_metrics, turn=self._turn),
+                    client=Client(workspace, clock=self._clock, observer=api_metrics, limiter=self._limiter),
                     clock=self._clock,
                     random=self._random,
                     executor=self._executor,
@@ -115,7 +115,7 @@ class Pollers:
         new: dict[str, Poller] = {}
         for name, (context, api_metrics) in prepared.parts.items():
             api_metrics.configure(context.workspace)
-            snapshot = before[name].left_to(context) if name in before else None
+            snapshot = before[name].snapshot_for(context) if name in before else None
             new[name] = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
             new[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
         self._pollers = {name: new.get(name) or before[name] for name in names}

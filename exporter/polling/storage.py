@@ -106,11 +106,11 @@ class Storage:
         None where nothing was remembered, or the workspace was polled differently.
         """
         name, path = workspace.name, self._path(workspace.name)
-        what = "what was remembered cannot be read"
-        content, states = await self._try(name, path, what, self._submit(lambda: self._read(path))) or (None, {})
+        problem = "what was remembered cannot be read"
+        content, states = await self._try(name, path, problem, self._submit(lambda: self._read(path))) or (None, {})
         if name in self._problems:
             self._unread.add(name)
-        if content is None or content.source != _source(workspace, metrics):
+        if content is None or content.source != source_of(workspace, metrics):
             return None
         if metrics.agent_names or not content.agent_names:
             return content.memory, states
@@ -126,7 +126,7 @@ class Storage:
             gone = tuple(msgspec.structs.replace(gone, digits="") for gone in memory.gone)
             memory = msgspec.structs.replace(memory, gone=gone)
         self._waiting[name] = _Content(
-            source=_source(workspace, metrics),
+            source=source_of(workspace, metrics),
             agent_names=metrics.agent_names,
             memory=memory,
             states=fleet.packed_states,
@@ -255,8 +255,8 @@ class Storage:
             raise
 
 
-def _source(workspace: Workspace, metrics: Metrics) -> str:
-    """Return a digest of what is polled and how numbers are shown: anything else cannot be compared with."""
+def source_of(workspace: Workspace, metrics: Metrics) -> str:
+    """Return a digest of what is polled and how numbers are shown; only trunks of the same source can be compared."""
     filter_ = msgspec.to_builtins(workspace.filter)
     source = msgspec.json.encode([workspace.name, workspace.base_url, filter_, metrics.number], order="sorted")
     return _checksum(source).hex()

@@ -1,25 +1,19 @@
 """One walk through the list, from its first page to its last."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
-
-from exporter.api.body import Body, decompressed
+from exporter.api.body import Body
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Position, decode_page
-from exporter.polling.buckets import PARTS, bucket_of
-from exporter.trunks.rows import DIGEST_SIZE, Group, Row, Trunks, by_trunk, read_rows
-from exporter.trunks.trunk import CHANNELS, Trunk
+from exporter.api.wire import Pagination, decode_page
+from exporter.trunks.rows import Row, RowsByTrunk, by_trunk, read_rows
+from exporter.trunks.trunk import CHANNELS
 
 _MAX_ROWS_PER_TRUNK = len(CHANNELS)
 _GONE = {404, 422}  # answers for a page after the last
-_MAP_32, _DIGEST = b"\xdf", bytes([0xC4, DIGEST_SIZE])  # MessagePack's heads of a map, and of a digest
-_decode_contents = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,79 +22,29 @@ class Page:
 
     number: int  # the page that was asked for
     digest: bytes  # of the body
-    position: Position  # where the API says that it stands in the list
+    pagination: Pagination  # where the API says that it stands in the list
     rows: tuple[Row, ...]
 
     @property
     def is_echoed(self) -> bool:
         """Whether the API says that this is the page that was asked for."""
-        return self.position.current_page == self.number
+        return self.pagination.current_page == self.number
 
 
 EncodedTrunks = Sequence[tuple[Row, bytes]]
 
 
-def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Trunks) -> tuple[Page, EncodedTrunks]:
-    """Decode a page, but for ``earlier`` rows, by digest; return it, and the others with their trunk, encoded.
+def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: RowsByTrunk) -> tuple[Page, EncodedTrunks]:
+    """Decode a page; return it, and its new rows with their trunks, encoded.
 
-    ``listed`` are the rows of trunks before.
+    Rows whose digests are in ``earlier`` are taken from there. ``listed`` are the rows of the fleet before.
 
     Raises:
         ApiError: ``api_error`` or ``invalid_response``.
     """
-    items, position = decode_page(body.plain)
+    items, pagination = decode_page(body.plain)
     rows, trunks = read_rows(items, earlier, listed)
-    return Page(number, body.digest, position, rows), trunks
-
-
-class Contents:
-    """The trunks of rows, encoded, in parts by the hash of their keys; as objects they would take much more."""
-
-    def __init__(self) -> None:
-        self.json: dict[bytes, bytes] = {}  # of rows that are one trunk together, by digest
-        self._bodies = deque[tuple[Page, bytes]]()  # compressed
-        self._digests: set[bytes] = set()
-        self._parts = [bytearray() for _ in range(PARTS)]  # small objects would be left among lasting ones
-        self._counts = [0] * len(self._parts)
-
-    def add(self, page: Page, compressed: bytes, trunks: EncodedTrunks) -> None:
-        """Add a page, its body, and the trunks of its new rows."""
-        # Most rows of earlier polls that are needed are on pages that have new ones, too.
-        (self._bodies.appendleft if trunks else self._bodies.append)((page, compressed))
-        self._add(trunks)
-
-    def _add(self, trunks: EncodedTrunks) -> None:
-        for row, trunk in trunks:
-            if row.digest not in self._digests:
-                self._digests.add(row.digest)
-                part = bucket_of(row.key, PARTS)
-                self._parts[part] += _DIGEST + row.digest + trunk
-                self._counts[part] += 1
-
-    def complete(self, groups: Collection[Group]) -> None:
-        """Add what is missing of trunks, given the rows of each: those that came before, and the JSON of several."""
-        several = {row.digest for group in groups if len(group) > 1 for row in group}
-        left = several.union(row.digest for group in groups for row in group if row.digest not in self._digests)
-        for page, compressed in self._bodies:
-            if not left:
-                break
-            on_page = left.intersection(row.digest for row in page.rows)
-            if on_page:
-                left -= on_page
-                jsons, _ = decode_page(decompressed(compressed))
-                items = [(row.digest, json) for row, json in zip(page.rows, jsons, strict=True)]
-                self._add(read_rows([json for digest, json in items if digest in on_page], {}, {})[1])
-                self.json |= {digest: json for digest, json in items if digest in several}
-        self._bodies.clear()
-        self._digests.clear()
-
-    def take(self, index: int, count: int) -> Mapping[bytes, Trunk]:
-        """Return by digest, and forget, the trunks of one of ``count`` buckets; there are PARTS at most."""
-        each = PARTS // count
-        parts = slice(index * each, (index + 1) * each)
-        encoded = _MAP_32 + sum(self._counts[parts]).to_bytes(4, "big") + b"".join(self._parts[parts])
-        self._parts[parts] = [bytearray()] * each
-        return _decode_contents(encoded)
+    return Page(number, body.digest, pagination, rows), trunks
 
 
 GetPage = Callable[[int], Awaitable[Page]]
@@ -111,7 +55,7 @@ class Walk:
     pages: tuple[Page, ...]
 
     @cached_property
-    def trunks(self) -> Trunks:
+    def trunks(self) -> RowsByTrunk:
         return by_trunk([*self.rows])
 
     @property
@@ -125,11 +69,11 @@ class Walk:
     @cached_property
     def totals(self) -> frozenset[int | None]:
         """The totals that the pages reported."""
-        return frozenset(page.position.total for page in self.pages)
+        return frozenset(page.pagination.total for page in self.pages)
 
     @property
     def last_total(self) -> int | None:
-        return self.pages[-1].position.total
+        return self.pages[-1].pagination.total
 
     @cached_property
     def is_echoed(self) -> bool:
@@ -165,26 +109,26 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
                 raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
             raise
         rows += len(page.rows)
-        seen = max(rows, page.position.total or 0)
+        seen = max(rows, page.pagination.total or 0)
         if seen > max_trunks * _MAX_ROWS_PER_TRUNK:
             raise too_many(max_trunks, f"the API lists {seen} rows")
         return page
 
     async def read_several() -> None:
-        for number in numbers:
+        for number in remaining:
             page = await read(number)
             # Without a total, nothing else contradicts a last page that is far too high.
-            if not page.rows and page.position.total is None:
+            if not page.rows and page.pagination.total is None:
                 break
 
     first = page = await read(1)
     if (last := last_page(first)) is None:
-        while page.rows and page.position.has_more is not False:
+        while page.rows and page.pagination.has_more is not False:
             page = await read(page.number + 1)
         return Walk(tuple(pages.values()))
     # One page more than there is room for is enough to find that there are too many.
     last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
-    numbers = iter(range(2, last + 1))
+    remaining = iter(range(2, last + 1))  # one iterator, from which each task takes the next number
     await _run_all([read_several() for _ in range(min(concurrency, last - 1))])
     return Walk(tuple(pages[number] for number in sorted(pages)))
 
@@ -210,14 +154,14 @@ def last_page(first: Page) -> int | None:
 
     A last page beyond what the total leaves room for is not believed: the pages between would be empty.
     """
-    position = first.position
-    if position.total is None:
-        return position.last_page
+    pagination = first.pagination
+    if pagination.total is None:
+        return pagination.last_page
     size = _page_size(first)
-    by_total = -(-position.total // size) if size else 1
-    return by_total if position.last_page is None else max(1, min(position.last_page, by_total))
+    by_total = -(-pagination.total // size) if size else 1
+    return by_total if pagination.last_page is None else max(1, min(pagination.last_page, by_total))
 
 
 def _page_size(first: Page) -> int:
     # A page that has fewer rows than it reports is believed, not the report.
-    return min(first.position.per_page or len(first.rows), len(first.rows))
+    return min(first.pagination.per_page or len(first.rows), len(first.rows))

@@ -18,7 +18,7 @@ from exporter import __version__
 from exporter.listing.description import Entry, exact_number
 from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, look_up, part_of_sorted, positive
 from exporter.polling.fleet import Fleet
-from exporter.polling.status import EndedPoll, Snapshot, Status
+from exporter.polling.snapshot import EndedPoll, Snapshot, Status
 from exporter.trunks.changes import Change
 from exporter.trunks.lines import Harm
 from exporter.trunks.out_of_service import REASONS, Concern
@@ -146,7 +146,7 @@ class Summary:
 
     def _workspace(self, state: WorkspaceState, status: Status) -> Json:
         settings, snapshot = status.workspace, status.snapshot
-        polls, fleet = snapshot.history.polls, snapshot.fleet
+        polls, fleet = snapshot.polls.recent, snapshot.fleet
         last = polls[-1] if polls else None
         concurrency = last.concurrency if last else settings.concurrency
         return {
@@ -162,7 +162,7 @@ class Summary:
             "slowed_down": concurrency < settings.concurrency,  # the API asked for less than configured
             "fleet": _fleet(fleet, snapshot) if fleet else None,
             "polls": list(map(_poll, polls)),  # the newest last
-            "failures": list(map(_poll, snapshot.history.failed)),  # kept longer
+            "failures": list(map(_poll, snapshot.polls.failed)),  # kept longer
         }
 
 
@@ -193,11 +193,11 @@ def _poll(poll: EndedPoll) -> Json:
 
 def _state_of(status: Status, monotonic: float) -> WorkspaceState:
     snapshot = status.snapshot
-    if not snapshot.history:
+    if not snapshot.polls:
         return WorkspaceState.STARTING
     if monotonic >= snapshot.succeeded_at + status.workspace.max_staleness:
         return WorkspaceState.STALE
-    return WorkspaceState.FAILING if snapshot.history.ends_in_failure else WorkspaceState.UP
+    return WorkspaceState.FAILING if snapshot.polls.ends_in_failure else WorkspaceState.UP
 
 
 def is_well(workspace: Json) -> bool:

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from exporter.clock import Clock
 from exporter.config.settings import ValidatedConfig, shown
 from exporter.listing.lookup import Found, Lookup, look_up
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.status.document import ChangeQuery, QueryError, Summary
 
 T = TypeVar("T")

@@ -101,7 +101,7 @@ def _service(service: Service, before: Service) -> Service:
     )
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """The values of the label ``change``."""
 
     ADDED = "added"
@@ -124,7 +124,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """One change of one trunk."""
 
     time: float  # when it was first seen, in Unix time
-    change: Kind
+    change: ChangeKind
     uuid: str
     number: str  # as the configuration lets it be seen
     channel: str | None = None  # None unless the change is about one
@@ -137,7 +137,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
         return self.uuid or self.number
 
     def without_agent_names(self) -> "Change":
-        if self.change not in {Kind.AGENT, Kind.LOST, Kind.BOUND}:
+        if self.change not in {ChangeKind.AGENT, ChangeKind.LOST, ChangeKind.BOUND}:
             return self
         return msgspec.structs.replace(self, before=self.before and UNKNOWN, after=self.after and UNKNOWN)
 
@@ -145,13 +145,13 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 def compare(before: States, after: States, *, now: float) -> list[Change]:
     """Return the changes between two polls; ``now`` is Unix time. What was never known has not changed."""
     changes = [
-        Change(now, Kind.REMOVED, state.uuid, state.number, before=state.status or None)
+        Change(now, ChangeKind.REMOVED, state.uuid, state.number, before=state.status or None)
         for key, state in before.items()
         if key not in after
     ]
     for key, state in after.items():
         if (earlier := before.get(key)) is None:
-            changes.append(Change(now, Kind.ADDED, state.uuid, state.number, after=state.status or None))
+            changes.append(Change(now, ChangeKind.ADDED, state.uuid, state.number, after=state.status or None))
         elif earlier != state:
             changes.extend(_differences(earlier, state, now))
     return changes
@@ -162,15 +162,15 @@ def _differences(old: State, new: State, now: float) -> Iterator[Change]:
     if old.bindings != new.bindings:
         yield from _binding_changes(old, new, now)
     if _differ(old.status, new.status):
-        yield Change(now, Kind.STATUS, uuid, number, before=old.status, after=new.status)
+        yield Change(now, ChangeKind.STATUS, uuid, number, before=old.status, after=new.status)
     if _differ(old.compliance_status, new.compliance_status):
         statuses = old.compliance_status, new.compliance_status
-        yield Change(now, Kind.COMPLIANCE, uuid, number, None, None, *statuses)
+        yield Change(now, ChangeKind.COMPLIANCE, uuid, number, None, None, *statuses)
     if old.services != new.services:
         yield from _service_changes(old, new, now)
     fees = old.monthly_fee, new.monthly_fee
     if _differ(*fees) or (None not in fees and _differ(old.currency, new.currency)):
-        yield Change(now, Kind.FEE, uuid, number, before=_fee(old), after=_fee(new))
+        yield Change(now, ChangeKind.FEE, uuid, number, before=_fee(old), after=_fee(new))
 
 
 def _binding_changes(old: State, new: State, now: float) -> Iterator[Change]:
@@ -178,11 +178,11 @@ def _binding_changes(old: State, new: State, now: float) -> Iterator[Change]:
         about = new.uuid, new.number, channel
         if _differ(was.bound, is_.bound):
             if is_.bound:
-                yield Change(now, Kind.BOUND, *about, after=_agent(is_))
+                yield Change(now, ChangeKind.BOUND, *about, after=_agent(is_))
             else:
-                yield Change(now, Kind.LOST, *about, before=_agent(was))
+                yield Change(now, ChangeKind.LOST, *about, before=_agent(was))
         elif was.bound and is_.bound and _is_another_agent(was, is_):
-            yield Change(now, Kind.AGENT, *about, before=_agent(was), after=_agent(is_))
+            yield Change(now, ChangeKind.AGENT, *about, before=_agent(was), after=_agent(is_))
 
 
 def _service_changes(old: State, new: State, now: float) -> Iterator[Change]:
@@ -190,9 +190,9 @@ def _service_changes(old: State, new: State, now: float) -> Iterator[Change]:
         about = new.uuid, new.number, None, name
         if _differ(was.enabled, is_.enabled):
             words = ("disabled", "enabled") if is_.enabled else ("enabled", "disabled")
-            yield Change(now, Kind.SERVICE, *about, *words)
+            yield Change(now, ChangeKind.SERVICE, *about, *words)
         if _differ(was.channel_limit, is_.channel_limit):
-            yield Change(now, Kind.LIMIT, *about, was.channel_limit, is_.channel_limit)
+            yield Change(now, ChangeKind.LIMIT, *about, was.channel_limit, is_.channel_limit)
 
 
 def _differ(before: Value, after: Value) -> bool:

@@ -55,7 +55,7 @@ def line_of(workspace: str, trunk: Trunk, key: str, rank: str, reasons: tuple[st
 
 
 def remembering(line: str, rank: str, last_agents: Iterable[str], reasons: Iterable[Concern]) -> str:
-    """Return the line of a trunk of which more is remembered; its last agents are in lower case."""
+    """Return a trunk's line with what is remembered of it: its last agents, in lower case, and more reasons."""
     its_rank, texts = line.split(_FIELD, 1)
     texts, tags = texts.split(_AGENTS, 1)
     tags, *identity = tags.rsplit(_TAG, 2)

@@ -8,19 +8,19 @@ from typing import TypeVar
 import msgspec
 
 from exporter.config.settings import Remember
-from exporter.trunks.changes import Change, Kind, State, States, compare
-from exporter.trunks.rows import Surroundings, Trunks
+from exporter.trunks.changes import Change, ChangeKind, State, States, compare
+from exporter.trunks.rows import RowsByTrunk, Surroundings
 from exporter.trunks.trunk import CHANNELS, SERVICES, bits_of
 
 HISTORY = 1000  # changes that are kept
 
-_FOLLOWED = {Kind.LOST, Kind.BOUND, Kind.SERVICE, Kind.REMOVED, Kind.ADDED}  # the kinds that anything follows from
+_CONSEQUENTIAL = {ChangeKind.LOST, ChangeKind.BOUND, ChangeKind.SERVICE, ChangeKind.REMOVED, ChangeKind.ADDED}
 _CALL = CHANNELS.index("call")
 _OTHER_CARRIER = {"voice": SERVICES.index("inbound"), "inbound": SERVICES.index("voice")}  # of the channel call
 
 
-class Since(msgspec.Struct, frozen=True, gc=False):
-    """Since when something holds of a trunk; ``number`` is as the configuration lets it be seen."""
+class Consequence(msgspec.Struct, frozen=True, gc=False):
+    """A consequence of a change, and since when; ``number`` is as the configuration lets it be seen."""
 
     since: float
     uuid: str
@@ -31,7 +31,7 @@ class Since(msgspec.Struct, frozen=True, gc=False):
         return self.uuid or self.number
 
 
-class Lost(Since, frozen=True, gc=False):
+class Lost(Consequence, frozen=True, gc=False):
     """A channel that was bound; the agent is its last one."""
 
     channel: str
@@ -39,18 +39,18 @@ class Lost(Since, frozen=True, gc=False):
     agent_name: str
 
 
-class Disabled(Since, frozen=True, gc=False):
+class Disabled(Consequence, frozen=True, gc=False):
     carrier_service: str
 
 
-class Gone(Since, frozen=True, gc=False):
+class Gone(Consequence, frozen=True, gc=False):
     """``state`` is the last one, with agents that it had lost; ``digits`` are empty where they may not be kept."""
 
     state: State
     digits: str
 
 
-S = TypeVar("S", bound=Since)
+S = TypeVar("S", bound=Consequence)
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +81,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison:
-    """Compares the trunks of a poll with those of the poll before, part by part, for what follows from the changes.
+    """Compares the trunks of a poll with those of the poll before, part by part, and draws the consequences.
 
     ``memory`` is that after the poll before, which ``has_past`` says there was; ``stored`` are the states, by key, that
-    trunks had if no fleet has them, and ``unconfirmed`` the keys of trunks that the only walk of the poll did not see.
+    trunks had if no fleet has them, and ``unseen`` the keys of trunks that the only walk of the poll did not see.
     """
 
     def __init__(
@@ -93,22 +93,22 @@ class Comparison:
         now: float,
         *,
         stored: States | None = None,
-        unconfirmed: AbstractSet[str] = frozenset(),
+        unseen: AbstractSet[str] = frozenset(),
         has_past: bool = False,
     ) -> None:
         self.now = now
         self.stored = stored
         self.absent = memory.absent
         self._memory = memory
-        self._unconfirmed = unconfirmed
+        self._unseen = unseen
         self._has_past = has_past
         remembered = *memory.lost, *memory.hidden, *memory.gone, *memory.disabled, *memory.dormant
         self._watched = {entry.key for entry in remembered}
         self._missing: dict[str, State] = {}
-        self._before: dict[str, State] = {}  # of trunks with changes that anything follows from
+        self._before: dict[str, State] = {}  # of trunks with changes that have consequences
         self._after: dict[str, State] = {}  # of these, and of trunks of which more is remembered
-        self._followed: list[Change] = []
-        self._counts = Counter[Kind]()
+        self._consequential: list[Change] = []
+        self._counts = Counter[ChangeKind]()
         self._history = deque(memory.history, HISTORY)
 
     def add(self, before: States, after: States) -> None:
@@ -117,7 +117,7 @@ class Comparison:
             return
         missing = self._memory.missing
         old = {key: missing[key] for key in missing.keys() & after.keys()} | dict(before)
-        self._missing |= {key: old.pop(key) for key in self._unconfirmed & old.keys()}
+        self._missing |= {key: old.pop(key) for key in self._unseen & old.keys()}
         self._compare(old, after)
         self._after |= {key: after[key] for key in self._watched & after.keys()}
 
@@ -126,19 +126,19 @@ class Comparison:
         self._history.extend(changes)
         for change in changes:
             self._counts[change.change] += 1
-            if change.change in _FOLLOWED:
-                self._followed.append(change)
+            if change.change in _CONSEQUENTIAL:
+                self._consequential.append(change)
                 if change.key in before:
                     self._before[change.key] = before[change.key]
                 if change.key in after:
                     self._after[change.key] = after[change.key]
 
     def finish(
-        self, trunks: Trunks, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
-    ) -> tuple[Memory, Counter[Kind]]:
+        self, trunks: RowsByTrunk, around: Surroundings, digits_of: Callable[[State], str], remember_for: Remember
+    ) -> tuple[Memory, Counter[ChangeKind]]:
         """Return the memory after the poll that found these trunks, and how many changes it found, by kind.
 
-        ``digits_of`` returns the digits of the number of a trunk that was there before.
+        ``digits_of`` returns the digits of the number of a trunk that was listed before.
         """
         memory, missing = self._memory, self._missing
         self.add({key: state for key, state in memory.missing.items() if key not in trunks}, {})
@@ -152,7 +152,7 @@ class Comparison:
         hidden = {(entry.key, entry.channel) for entry in memory.hidden}
         shown = {(entry.key, entry.carrier_service) for entry in memory.disabled}
 
-        def is_listed(entry: Since) -> bool:
+        def is_listed(entry: Consequence) -> bool:
             return entry.key in trunks or entry.key in missing
 
         def is_lost(entry: Lost) -> bool:
@@ -204,28 +204,28 @@ class Comparison:
         disabled = {(entry.key, entry.carrier_service): entry for entry in (*memory.disabled, *memory.dormant)}
         had_lost = {key for key, _ in lost}
         gone: list[Gone] = []
-        for change in self._followed:
+        for change in self._consequential:
             key, channel, service = change.key, change.channel or "", change.carrier_service or ""
             about = self.now, change.uuid, change.number
             match change.change:
-                case Kind.LOST:
+                case ChangeKind.LOST:
                     agent = before[key].bindings[CHANNELS.index(channel)]
                     lost[key, channel] = Lost(*about, channel, agent.agent_uuid, agent.agent_name)
-                case Kind.BOUND:
+                case ChangeKind.BOUND:
                     lost.pop((key, channel), None)
-                case Kind.SERVICE if change.after == "enabled":
+                case ChangeKind.SERVICE if change.after == "enabled":
                     disabled.pop((key, service), None)
-                case Kind.SERVICE if service in _OTHER_CARRIER and self._after[key].bindings[_CALL].bound is True:
+                case ChangeKind.SERVICE if service in _OTHER_CARRIER and self._after[key].bindings[_CALL].bound is True:
                     disabled[key, service] = Disabled(*about, service)
-                case Kind.REMOVED if before[key].is_bound or key in had_lost:
+                case ChangeKind.REMOVED if before[key].is_bound or key in had_lost:
                     gone.append(Gone(*about, _with_last_agents(before[key], lost), digits_of(before[key])))
         return lost.values(), disabled.values(), gone
 
-    def _still_gone(self, newly_gone: Sequence[Gone], trunks: Trunks, around: Surroundings) -> list[Gone]:
+    def _still_gone(self, newly_gone: Sequence[Gone], trunks: RowsByTrunk, around: Surroundings) -> list[Gone]:
         """Return the trunks, gone before or now, whose numbers nothing else answers."""
         numbers = {entry.digits for entry in (*self._memory.gone, *newly_gone)} - {""}
         rows = [row for group in trunks.values() for row in group if row.number in numbers] if numbers else []
-        added = {change.key for change in self._followed if change.change is Kind.ADDED}
+        added = {change.key for change in self._consequential if change.change is ChangeKind.ADDED}
         bound = {row.number for row in rows if row.channels or not around.bindings_known}  # or may be
         back = {row.number for row in rows if row.channels or row.key in added}
         gone = [entry for entry in self._memory.gone if entry.digits not in back]

@@ -1,6 +1,6 @@
 """Decides on which channels a trunk is expected to be bound, and for which reasons it is out of service.
 
-This is the one definition of it.
+Nothing else in the exporter defines either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -149,9 +149,9 @@ class Judge:
         self._decide = lru_cache(maxsize=1024)(partial(_decide, workspace.statuses))
 
     def judge(self, trunk: Trunk, bound_elsewhere: int, since: float, served: int | None) -> Judged:
-        """Judge a trunk.
+        """Judge a trunk; the other arguments are as in Judged.
 
-        The other parameters are as in Judged: ``since`` if it is out of service, ``served`` as it was before.
+        ``since`` counts if the trunk is out of service, and ``served`` is what it was before.
         """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound

@@ -35,7 +35,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
 
 
 Group = tuple[Row, ...]  # the rows of one trunk, in the order of their digests
-Trunks = Mapping[str, Group]  # the rows of each trunk, by its key
+RowsByTrunk = Mapping[str, Group]  # the rows of each trunk, by its key
 
 
 class Surroundings(msgspec.Struct, frozen=True, gc=False):
@@ -46,13 +46,13 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_standing = attrgetter("number", "channels")
+_number_and_channels = attrgetter("number", "channels")
 
 
 def read_rows(
-    items: Sequence[bytes], earlier: Mapping[bytes, Row], listed: Trunks
+    items: Sequence[bytes], earlier: Mapping[bytes, Row], listed: RowsByTrunk
 ) -> tuple[tuple[Row, ...], list[tuple[Row, bytes]]]:
-    """Return rows, given the JSON of each; and those that are not ``earlier`` ones with their trunk, encoded.
+    """Return rows, given the JSON of each; and the new ones, not among the ``earlier``, with their trunks encoded.
 
     Rows of trunks that were ``listed`` before share their texts.
     """
@@ -103,11 +103,11 @@ def are_siblings(rows: Group) -> bool:
 
 
 def stand_alike(one: Group, other: Group) -> bool:
-    """Return whether the rows of a trunk are the same to other trunks."""
-    return [*map(_standing, one)] == [*map(_standing, other)]
+    """Return whether rows have the same numbers and channels, which are all that other trunks depend on."""
+    return [*map(_number_and_channels, one)] == [*map(_number_and_channels, other)]
 
 
-def surroundings(trunks: Trunks) -> Surroundings:
+def surroundings(trunks: RowsByTrunk) -> Surroundings:
     bindings_known = not trunks or any(row.channels is not None for group in trunks.values() for row in group)
     counts = Counter(row.number for group in trunks.values() for row in group)
     several = {number for number, count in counts.items() if count > 1 and number}

@@ -14,7 +14,7 @@ from support.trunks import page, row
 
 from exporter.api.body import Body, decompressed, read
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Number, Position, decode_page
+from exporter.api.wire import Number, Pagination, decode_page
 from exporter.trunks.items import read_trunks
 
 TEXT = b'{"success": true}' * 50
@@ -148,9 +148,9 @@ def error_of(body: bytes) -> ApiError:
 class TestADocumentedPage:
     def test_has_rows_and_a_position(self) -> None:
         rows = [row(0), row(1)]
-        items, position = decode_page(page(rows, 3, total=137))
+        items, pagination = decode_page(page(rows, 3, total=137))
         assert [json.loads(item) for item in items] == rows
-        assert position == Position(Number(3), Number(25), Number(137), Number(6), has_more=True)
+        assert pagination == Pagination(Number(3), Number(25), Number(137), Number(6), has_more=True)
 
     @pytest.mark.parametrize(
         "body",
@@ -161,7 +161,7 @@ class TestADocumentedPage:
         ],
     )
     def test_may_be_empty_say_nothing_and_more_than_is_documented(self, body: bytes) -> None:
-        assert decode_page(body) == ([], Position())
+        assert decode_page(body) == ([], Pagination())
 
 
 NUMBERS = ("current_page", "per_page", "total", "last_page")
@@ -174,8 +174,8 @@ class TestThePagination:
         ("value", "number"), [("7", 7), ('"7"', 7), ('" 7 "', 7), ('"007"', 7), ("0", 0), ("7.0", 7), ("null", None)]
     )
     def test_numbers_may_come_as_texts(self, name: str, value: str, number: int | None) -> None:
-        _, position = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode()))
-        assert getattr(position, name) == number
+        _, pagination = decode_page(envelope(pagination=f'{{"{name}": {value}}}'.encode()))
+        assert getattr(pagination, name) == number
 
     @pytest.mark.parametrize("name", NUMBERS)
     @pytest.mark.parametrize("value", [*NO_NUMBERS, "9" * 5_000, f'"{"9" * 5_000}"'], ids=lambda value: value[:12])

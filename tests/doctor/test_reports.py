@@ -243,7 +243,7 @@ def clock(ahead: float | None) -> Change:
 def without_total(healthy: Recording) -> Mapping[str, Any]:
     page = healthy.first_page
     assert page is not None
-    return {"first_page": replace(page, position=msgspec.structs.replace(page.position, total=None))}
+    return {"first_page": replace(page, pagination=msgspec.structs.replace(page.pagination, total=None))}
 
 
 @pytest.mark.parametrize(

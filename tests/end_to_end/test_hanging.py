@@ -221,7 +221,7 @@ async def test_a_token_that_cannot_be_read_for_want_of_files_is_a_failed_connect
     with no_file_left():
         await bench.poller.poll()
     assert bench.failures() == {"connection": 1}
-    (ended,) = bench.poller.snapshot.history.polls
+    (ended,) = bench.poller.snapshot.polls.recent
     assert ended.failure is not None
     assert ended.failure.message == (
         f"no token: cannot read {tmp_path}/token (Too many open files); "

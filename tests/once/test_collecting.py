@@ -8,7 +8,7 @@ from support.once import collected
 from support.polling import Listing
 from support.trunks import row, rows
 
-from exporter.api.wire import Number, Position
+from exporter.api.wire import Number, Pagination
 from exporter.commands.workspaces import PageCount
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.polling.walk import Page
@@ -71,6 +71,6 @@ def test_pages_are_counted(pages_read: str, counts: str) -> None:
     pages = PageCount()
     for read, count in zip(pages_read.split(), counts.split(), strict=True):
         number, _, last = read[1:].partition("/")
-        position = Position(last_page=Number(int(last)) if last else None, has_more=True)
-        found = pages.count(read[0], Page(int(number), b"", position, ()))
+        pagination = Pagination(last_page=Number(int(last)) if last else None, has_more=True)
+        found = pages.count(read[0], Page(int(number), b"", pagination, ()))
         assert found == tuple(map(int, count.split("/")))

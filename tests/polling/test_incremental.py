@@ -15,7 +15,7 @@ from support.trunks import bindings, bound, row
 from exporter.config.settings import ExpectRule, Match, Metrics, NumberStyle
 from exporter.config.values import compile_pattern
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES
-from exporter.polling.status import Snapshot
+from exporter.polling.snapshot import Snapshot
 from exporter.trunks.lines import unpack_lines
 
 _OPEN = {family.name for family in WORKSPACE_FAMILIES if family.open}

@@ -9,7 +9,7 @@ from support.polling import Bench, Listing, polled
 from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.api.errors import ApiError, Reason
-from exporter.api.wire import Number, Position
+from exporter.api.wire import Number, Pagination
 from exporter.config.settings import Filter
 from exporter.polling.walk import Page, walk
 
@@ -290,7 +290,7 @@ async def test_a_poll_that_is_cancelled_as_a_page_fails_ends() -> None:
         if number > 1:
             await (fails if number == 2 else asyncio.Event()).wait()
             raise ApiError(Reason.SERVER_ERROR, "")
-        return Page(1, b"", Position(last_page=Number(3)), ())
+        return Page(1, b"", Pagination(last_page=Number(3)), ())
 
     walking = asyncio.create_task(walk(get, concurrency=2, max_trunks=9))
     await asyncio.sleep(0.01)

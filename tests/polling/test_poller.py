@@ -16,7 +16,7 @@ from support.trunks import row, rows
 from exporter.api.body import LIMIT
 from exporter.api.errors import Reason
 from exporter.config.credentials import Authorization
-from exporter.polling.status import EndedPoll, Failure, History
+from exporter.polling.snapshot import EndedPoll, Failure, PollHistory
 
 INTERVAL = 60.0
 
@@ -195,11 +195,11 @@ def test_a_poll_whose_time_it_used_up_fails_as_rate_limited(status: int, reason:
 
 
 def test_the_last_40_polls_are_kept_and_the_last_5_failures_for_longer() -> None:
-    history = History()
+    history = PollHistory()
     for number in range(200):
         failure = Failure(Reason.TIMEOUT, "late") if number < 7 else None
         history = history.plus(EndedPoll(ended_at=number, seconds=1, requests=1, concurrency=4, failure=failure))
-    assert [each.ended_at for each in history.polls] == list(range(160, 200))
+    assert [each.ended_at for each in history.recent] == list(range(160, 200))
     assert [each.ended_at for each in history.failed] == [2, 3, 4, 5, 6]
 
 

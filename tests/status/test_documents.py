@@ -20,9 +20,9 @@ from support.trunks import bindings, row
 from exporter import __version__
 from exporter.listing.lookup import Lookup
 from exporter.once import formats
-from exporter.polling.status import Snapshot, Status
+from exporter.polling.snapshot import Snapshot, Status
 from exporter.status.document import ChangeQuery, QueryError, Summary
-from exporter.trunks.changes import Change, Kind
+from exporter.trunks.changes import Change, ChangeKind
 from exporter.trunks.memory import Memory
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -142,7 +142,7 @@ def status(name: str, *changes: Change) -> Status:
 
 
 def change(time: float, number: str = "+12084439178") -> Change:
-    return Change(time, Kind.STATUS, "uuid", number, before="active", after="suspended")
+    return Change(time, ChangeKind.STATUS, "uuid", number, before="active", after="suspended")
 
 
 def changes(statuses: Sequence[Status], query: ChangeQuery) -> list[dict[str, Any]]:

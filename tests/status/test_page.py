@@ -14,7 +14,7 @@ from support.trunks import Row, bindings, bound, row
 from exporter.api.errors import Reason
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.metrics.catalogue import CATALOGUE
-from exporter.polling.status import EndedPoll, Failure, History, Snapshot, Status
+from exporter.polling.snapshot import EndedPoll, Failure, PollHistory, Snapshot, Status
 from exporter.status.page import ago, clock, span, took
 
 UUID = row()["phone_number_uuid"]
@@ -301,10 +301,10 @@ class TestSparkline:
 
     @staticmethod
     def page(*polls: tuple[float, float, Failure | None]) -> str:
-        history = History()
+        history = PollHistory()
         for at, seconds, failure in polls:
             history = history.plus(EndedPoll(ended_at=at, seconds=seconds, requests=1, concurrency=4, failure=failure))
-        status = Status(polled("acme", []).workspace, Snapshot(history=history), None)
+        status = Status(polled("acme", []).workspace, Snapshot(polls=history), None)
         return answer("/workspace?name=acme", [status]).text
 
 

@@ -16,7 +16,8 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BucketMaker
 from exporter.polling.completeness import assess
 from exporter.polling.fleet import Fleet, build_fleet
-from exporter.polling.walk import Contents, Walk, read_page
+from exporter.polling.trunk_buffer import TrunkBuffer
+from exporter.polling.walk import Walk, read_page
 from exporter.trunks.memory import Comparison, Memory
 from support.oracle import POLLED_AT
 from support.programs import run
@@ -26,10 +27,8 @@ TOKEN = "test-token"
 
 
 def workspace(name: str = "acme", **settings: Any) -> Workspace:  # noqa: ANN401 - any setting of a workspace
-    defaults: dict[str, Any] = {
-        "base_url": "https://acme.mihu.ai",
-        "credentials": Authorization(credentials=Secret(TOKEN)),
-    }
+    credentials = Authorization(credentials=Secret(TOKEN))
+    defaults: dict[str, Any] = {"base_url": "https://acme.mihu.ai", "credentials": credentials}
     return Workspace(name=name, **defaults | settings)
 
 
@@ -48,19 +47,19 @@ def fleet(
     """Return the fleet that a poll finds on so many pages, by default of a first poll."""
     size = -(-len(rows) // page_count) or 1
     listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    pages, contents = [], Contents()
+    pages, buffer = [], TrunkBuffer()
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
         read, trunks = read_page(number, body, {}, {})
-        contents.add(read, body.compressed, trunks)
+        buffer.add(read, body.compressed, trunks)
         pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.
     walks = [Walk(tuple(pages)), Walk(tuple(pages))]
     assessment = assess(walks, before.trunks if before else {})
     assert assessment.whole
     maker = before.maker if before else BucketMaker(workspace, metrics or Metrics())
-    return build_fleet(maker, assessment, contents, before, Comparison(Memory(), POLLED_AT))
+    return build_fleet(maker, assessment, buffer, before, Comparison(Memory(), POLLED_AT))
 
 
 def text_of(segments: Iterable[Segment]) -> str:

@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from exporter.config.settings import Metrics, ValidatedConfig, Web
-from exporter.polling.status import Status
+from exporter.polling.snapshot import Status
 from exporter.status.endpoints import StatusPages
 from support import polling
 from support.clock import ManualClock

@@ -23,7 +23,7 @@ from exporter.metrics.text import PROMETHEUS
 from exporter.polling.buckets import BUCKET_SIZE, BucketMaker
 from exporter.polling.poll import PollContext
 from exporter.polling.poller import Poller
-from exporter.polling.status import Snapshot
+from exporter.polling.snapshot import Snapshot
 from exporter.polling.storage import Storage
 from support.clock import ManualClock
 from support.executor import InlineExecutor

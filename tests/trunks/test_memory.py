@@ -11,7 +11,7 @@ from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
 from exporter.config.values import compile_pattern
-from exporter.trunks.changes import Change, Kind
+from exporter.trunks.changes import Change, ChangeKind
 from exporter.trunks.memory import HISTORY
 
 NUMBER = row()["number"]
@@ -245,7 +245,7 @@ class TestAClockThatJumps:
 def test_the_history_is_the_last_changes_the_newest_last() -> None:
     past = polled([], rows(HISTORY + 1))  # a poll may change more than the history holds
     assert len(past.changes) == HISTORY + 1
-    assert [change.change for change in past.memory.history] == [Kind.ADDED] * HISTORY
+    assert [change.change for change in past.memory.history] == [ChangeKind.ADDED] * HISTORY
     past.poll(*rows(100))
     statuses = [f"status-{number}" for number in range(HISTORY // 100 + 1)]
     for status in statuses:
@@ -341,7 +341,7 @@ def test_a_trunk_that_comes_or_goes_does_so_with_its_status(status: str | None) 
 
 def test_without_a_uuid_the_number_tells_which_trunk_it_is() -> None:
     (found,) = changes(row(phone_number_uuid=None), row(phone_number_uuid=None, status="suspended"))
-    assert (found.change, found.uuid, found.number) == (Kind.STATUS, "", NUMBER)
+    assert (found.change, found.uuid, found.number) == (ChangeKind.STATUS, "", NUMBER)
 
 
 @pytest.mark.parametrize(

@@ -32,21 +32,21 @@ class EndedPoll:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class PollHistory:
     """The last polls, and the last that failed; the newest is the last of each."""
 
-    polls: tuple[EndedPoll, ...] = ()
+    recent: tuple[EndedPoll, ...] = ()
     failed: tuple[EndedPoll, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.polls)
+        return bool(self.recent)
 
     @property
     def ends_in_failure(self) -> bool:
-        return bool(self.polls) and self.polls[-1].failure is not None
+        return bool(self.recent) and self.recent[-1].failure is not None
 
-    def plus(self, poll: EndedPoll) -> "History":
-        grown = replace(self, polls=(*self.polls, poll)[-_KEPT_POLLS:])
+    def plus(self, poll: EndedPoll) -> "PollHistory":
+        grown = replace(self, recent=(*self.recent, poll)[-_KEPT_POLLS:])
         return grown if poll.failure is None else replace(grown, failed=(*self.failed, poll)[-_KEPT_FAILURES:])
 
 
@@ -57,7 +57,7 @@ class Snapshot:
     fleet: Fleet | None = None  # of the last successful poll
     succeeded_at: float = float("-inf")  # when that was, by the clock's ``monotonic``
     polled_since: float | None = None  # when polling began at the present address, by the same clock
-    history: History = field(default_factory=History)  # empty before the first poll has ended
+    polls: PollHistory = field(default_factory=PollHistory)  # empty before the first poll has ended
     memory: Memory = field(default_factory=Memory)
     memory_segments: Segments = field(default_factory=dict)  # the memory, rendered
     # The states that the next successful poll is compared with, by key, in place of those of the fleet: of an earlier
