@@ -107,6 +107,7 @@ needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
         ("0.0.0.0", "localhost", ["127.0.0.1"], []),  # noqa: S104 - on a free port, for a moment
         ("", "localhost", ["127.0.0.1", "localhost"], []),
         pytest.param("", "localhost", ["::1"], [], marks=needs_ipv6),
+        pytest.param("::", "localhost", ["::1", "127.0.0.1"], [], marks=needs_ipv6),
         pytest.param("::1", "[::1]", ["::1"], ["127.0.0.1"], marks=needs_ipv6),
     ],
 )
