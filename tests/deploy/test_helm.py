@@ -186,7 +186,8 @@ def test_what_is_told_after_the_installation() -> None:
     assert "Nothing tells Prometheus yet to scrape it" in notes()
     behind = notes({**SHARDED, "webConfig": {"tlsSecret": "t"}, "routePrefix": "/mihu"})
     assert f"port-forward pod/{RELEASE}-{NAME}-0 10155:10155" in behind
-    assert "curl --insecure https://localhost:10155/mihu/metrics" in behind
+    assert "curl --insecure --user 'me' https://localhost:10155/mihu/metrics" in behind
+    assert f"{RELEASE}-{NAME}-shards:10155." in behind
     monitored = notes({"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
     assert "Nothing tells Prometheus" not in monitored
     assert "Nobody is alerted" not in monitored
