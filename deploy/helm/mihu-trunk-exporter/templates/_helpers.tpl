@@ -25,13 +25,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
 {{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion }}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service }}
-{{- merge $labels (index . 1) $root.Values.commonLabels | toYaml }}
+{{- merge $labels (default dict (index . 1)) (default dict $root.Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{/* Labels of a pod: no chart's version, with which they would change for nothing. */}}
 {{- define "mihu-trunk-exporter.podLabels" -}}
 {{- $labels := include "mihu-trunk-exporter.selectorLabels" . | fromYaml }}
-{{- merge $labels .Values.podLabels .Values.commonLabels | toYaml }}
+{{- merge $labels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{- define "mihu-trunk-exporter.serviceAccountName" -}}
@@ -69,7 +69,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $config = omit $config "global" }}
 {{- end }}
 {{- $files := dict "config.yaml" (printf "%s\n" (toYaml $config)) }}
-{{- merge $files .Values.configStorage.extraFiles | toYaml }}
+{{- merge $files (default dict .Values.configStorage.extraFiles) | toYaml }}
 {{- end }}
 
 {{/* The Secret with the tokens; empty if there is none. */}}
@@ -105,13 +105,13 @@ resources:
 
 {{/* What every path begins with, without a slash at its end. */}}
 {{- define "mihu-trunk-exporter.prefix" -}}
-{{- $path := default (get (urlParse .Values.externalUrl) "path") .Values.routePrefix | trimAll "/" }}
+{{- $path := default (get (urlParse (default "" .Values.externalUrl)) "path") .Values.routePrefix | trimAll "/" }}
 {{- if $path }}/{{ $path }}{{ end }}
 {{- end }}
 
 {{/* The exporter's web configuration, as YAML; "{}" if it has none, or that of an existing Secret. */}}
 {{- define "mihu-trunk-exporter.webConfig" -}}
-{{- $content := deepCopy .Values.webConfig.content }}
+{{- $content := deepCopy (default dict .Values.webConfig.content) }}
 {{- if and .Values.webConfig.tlsSecret (not .Values.webConfig.existingSecret) }}
 {{- $content = merge $content (dict "tls_server_config" (dict "cert_file" "tls.crt" "key_file" "tls.key")) }}
 {{- end }}

@@ -10,7 +10,7 @@ metadata:
   {{- if and $web (not .Values.webConfig.existingSecret) }}
   {{- $_ := set $annotations "checksum/web-config" (include "mihu-trunk-exporter.webConfig" . | sha256sum) }}
   {{- end }}
-  {{- with merge $annotations .Values.podAnnotations }}
+  {{- with merge $annotations (default dict .Values.podAnnotations) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}

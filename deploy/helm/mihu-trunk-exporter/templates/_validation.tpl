@@ -57,10 +57,10 @@
 {{- $monitor := .Values.serviceMonitor }}
 {{- $web := .Values.webConfig }}
 {{- $kind := include "mihu-trunk-exporter.monitorKind" . }}
-{{- if gt (len (without (list $monitor.enabled .Values.podMonitor.enabled .Values.vmServiceScrape.enabled) false)) 1 }}
+{{- if gt (len (compact (list $monitor.enabled .Values.podMonitor.enabled .Values.vmServiceScrape.enabled))) 1 }}
 {{- fail "serviceMonitor, podMonitor and vmServiceScrape exclude each other, or the exporter is scraped twice: enable one of them" }}
 {{- end }}
-{{- if and $kind (not $monitor.basicAuth) $web.content.basic_auth_users }}
+{{- if and $kind (not $monitor.basicAuth) (include "mihu-trunk-exporter.webConfig" . | fromYaml).basic_auth_users }}
 {{- fail "webConfig asks for a password: name a Secret that holds it in serviceMonitor.basicAuth" }}
 {{- end }}
 {{- $elsewhere := and $monitor.namespace (ne $monitor.namespace (include "mihu-trunk-exporter.namespace" .)) }}
