@@ -1,12 +1,12 @@
 {{- define "mihu-trunk-exporter.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimAll "-" }}
 {{- end }}
 
 {{/* At most 52 characters: a StatefulSet's pods are labelled with its name and eleven more. */}}
 {{- define "mihu-trunk-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $default := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
-{{- default $default .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- default $default .Values.fullnameOverride | trunc 52 | trimAll "-" }}
 {{- end }}
 
 {{- define "mihu-trunk-exporter.namespace" -}}
@@ -14,8 +14,8 @@
 {{- end }}
 
 {{- define "mihu-trunk-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of an object; takes a list: the root and the object's own labels, which lose against the chart's. */}}
@@ -91,7 +91,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 accessModes:
   {{- toYaml .Values.persistence.accessModes | nindent 2 }}
 {{- with .Values.persistence.storageClass }}
-storageClassName: {{ . }}
+storageClassName: {{ . | quote }}
 {{- end }}
 resources:
   requests:
@@ -183,5 +183,5 @@ exec:
 {{/* Labels of the pod of `helm test`, which no selector of the exporter's matches. */}}
 {{- define "mihu-trunk-exporter.testLabels" -}}
 app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . | trunc 52 }}-test
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
