@@ -76,7 +76,7 @@ def test_by_default_there_is_no_more_than_is_needed() -> None:
     assert {each["kind"] for each in render()} == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
 
 
-@pytest.mark.parametrize("release", ["a" * 53, f"{'a' * 50}--b", "1e6"])
+@pytest.mark.parametrize("release", ["a" * 53, f"{'a' * 50}--b", "0x10"])
 def test_names_fit_whatever_the_release_is_called(release: str) -> None:
     manifests = render({**SHARDED, **MONITORED}, release)
     # A pod's label holds the StatefulSet's name and a hash; a pod's host name, the number.
