@@ -105,7 +105,7 @@ resources:
 
 {{/* What every path begins with, without a slash at its end. */}}
 {{- define "mihu-trunk-exporter.prefix" -}}
-{{- $path := default (get (urlParse (default "" .Values.externalUrl)) "path") .Values.routePrefix | trimAll "/" }}
+{{- $path := default (get (urlParse (default "" .Values.externalUrl)) "path") .Values.routePrefix | splitList "/" | compact | join "/" }}
 {{- if $path }}/{{ $path }}{{ end }}
 {{- end }}
 
