@@ -43,10 +43,10 @@
 {{- fail (printf "the configuration reads a token in %s, where nothing is mounted: name a Secret in tokens.existingSecret" .Values.tokens.mountPath) }}
 {{- end }}
 {{- if eq $storage.kind "ConfigMap" }}
-{{- if regexMatch "proxy_url:\\s*\\S+://[^/\\s]*@" $files }}
+{{- if regexMatch `proxy_url["']?:\s*\S+://[^/\s]*@` $files }}
 {{- fail "a proxy_url holds a password, and a ConfigMap is no place for one: set configStorage.kind to Secret" }}
 {{- end }}
-{{- if regexMatch "(^|[\\s{,])credentials:" $files }}
+{{- if regexMatch `(^|[\s{,"'])credentials["']?:` $files }}
 {{- fail "a file of the configuration holds a token (credentials), and a ConfigMap is no place for one: use credentials_file, and tokens.existingSecret" }}
 {{- end }}
 {{- end }}
