@@ -175,7 +175,7 @@ def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 
-def notes(values: Values | None = None) -> str:
+def notes(values: Values | Path | None = None) -> str:
     flags = ("--dry-run=client", "--namespace", NAMESPACE)
     return run_well("helm", "install", RELEASE, CHART, *flags, *arguments(values)).partition("\nNOTES:\n")[2]
 
@@ -187,7 +187,8 @@ def test_what_is_told_after_the_installation() -> None:
     behind = notes({**SHARDED, "webConfig": web, "routePrefix": "/mihu", "service": {"port": 80}})
     assert f"port-forward pod/{RELEASE}-{NAME}-0 10155:10155" in behind
     assert "curl --insecure --user 'me' https://localhost:10155/mihu/metrics" in behind
-    assert f"{RELEASE}-{NAME}-shards:10155." in behind
+    assert f"Service {RELEASE}-{NAME}-shards,\nport 10155." in behind
+    assert "--cert client.crt --key client.key https:" in notes(CHART / "ci" / "client-certificates-values.yaml")
     monitored = notes({"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
     assert not any(said in monitored for said in ("Nothing tells Prometheus", "Nobody is alerted"))
 
