@@ -38,6 +38,17 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $tokens := .Values.tokens }}
+{{- if $tokens.values }}
+{{- $shared := default (dict "credentials_file" (printf "%s/token" $tokens.mountPath)) (dig "global" "authorization" dict $config) }}
+{{- range $config.workspaces }}
+{{- $file := get (default $shared .authorization) "credentials_file" }}
+{{- $key := trimPrefix (printf "%s/" $tokens.mountPath) $file }}
+{{- if and (ne $key $file) (not (hasKey $tokens.values $key)) }}
+{{- fail (printf "the workspace %s reads its token from %s, and tokens.values has no %s" (default .subdomain .name) $file $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $files := include "mihu-trunk-exporter.configFiles" . }}
 {{- if and (contains (printf "%s/" .Values.tokens.mountPath) $files) (not (include "mihu-trunk-exporter.tokensName" .)) }}
 {{- fail (printf "the configuration reads a token in %s, where nothing is mounted: name a Secret in tokens.existingSecret" .Values.tokens.mountPath) }}
