@@ -6,6 +6,7 @@ No message repeats the path of a private key.
 import asyncio
 import errno
 import hashlib
+import os
 import ssl
 import stat
 from abc import ABC, abstractmethod
@@ -21,8 +22,6 @@ from exporter.config.files import Content, read_file, start_thread
 from exporter.config.problems import Place
 from exporter.config.validation import Section, key
 from exporter.config.values import File, SecretFile, ServerName
-
-_READABLE_BY_OTHERS = 0o044
 
 _log = structlog.get_logger()
 
@@ -87,7 +86,7 @@ def _is_usable(key: str, path: Path, place: Place) -> bool:
     try:
         content = _read_pem_file(path)
         if key == "key_file":
-            warn_of_readers(content.mode, place)
+            warn_of_readers(content.status, place)
         else:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError as error:
@@ -100,15 +99,17 @@ def _is_usable(key: str, path: Path, place: Place) -> bool:
     return True
 
 
-def warn_of_readers(mode: int, place: Place) -> None:
-    if mode & _READABLE_BY_OTHERS:
-        place.warning(f"can be read by other users (its mode is {mode & 0o777:04o}); chmod 600 keeps it private")
+def warn_of_readers(status: os.stat_result, place: Place) -> None:
+    # Where the file is another user's, as root's in a volume of Kubernetes, a group may be how we read it.
+    if status.st_mode & (0o044 if status.st_uid == os.geteuid() else 0o004):
+        mode = status.st_mode & 0o777
+        place.warning(f"can be read by other users (its mode is {mode:04o}); chmod 600 keeps it private")
 
 
 def _read_pem_file(path: Path) -> Content:
     """Read a file that OpenSSL reads by its name later; an OSError says that it cannot be read in time, or twice."""
     content = read_file(path)
-    if not stat.S_ISREG(content.mode):
+    if not stat.S_ISREG(content.status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file, and it has to be read more than once")
     return content
 

@@ -60,10 +60,8 @@ _INDICATORS = "*&!%@`"  # characters with which YAML begins something other than
 
 
 class Content(NamedTuple):
-    """The bytes of a file, and its mode as of ``stat``."""
-
     data: bytes
-    mode: int
+    status: os.stat_result
 
 
 _lock = threading.Lock()
@@ -128,7 +126,7 @@ def _read(path: Path, limit: int) -> Content:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024} KiB")
     if pipe and data:
         _pipes[pipe] = data
-    return Content(data or earlier, status.st_mode)
+    return Content(data or earlier, status)
 
 
 def open_files_remedy(error: BaseException | None) -> str | None:

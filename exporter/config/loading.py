@@ -150,7 +150,7 @@ def _resolve(entries: Sequence[Written[Workspace]], shared: Written[Defaults]) -
     for place, source in credentials.items():
         if source.credentials_file is not None:
             with suppress(OSError):  # read() says why
-                warn_of_readers(read_file(source.credentials_file).mode, place.key("credentials_file"))
+                warn_of_readers(read_file(source.credentials_file).status, place.key("credentials_file"))
         try:
             source.read()
         except CredentialsError as error:

@@ -1,5 +1,6 @@
 """Every kind of mistake in a configuration, and the message about it: checked.yaml and syntax.yaml have them."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -53,10 +54,11 @@ def refusal(path: Path) -> ConfigError:
 def test_every_mistake_is_reported_at_its_place(
     case: dict[str, Any], tmp_path: Path, certificates: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: case.get("user", os.getuid()))
     monkeypatch.chdir(tmp_path)  # messages name files as the user does, here without a folder
     Path("loop").symlink_to("loop")
     Path("tls").symlink_to(certificates)
-    for file in map(Path, case.keys() - {"problems", "warnings"}):
+    for file in map(Path, case.keys() - {"problems", "user", "warnings"}):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(case[str(file)], encoding="utf-8")
         file.chmod(int(file.name, 8) if re.fullmatch("0[0-7]{3}", file.name) else 0o600)

@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from exporter.config.credentials import Authorization, CredentialsError, Secret
-from exporter.config.files import Content, begin_reading, read_file
+from exporter.config.files import begin_reading, read_file
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 
 LIMIT = 1024
-
-
-def test_a_file_is_read_with_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(b"text")
-    path.chmod(0o640)
-    assert read_file(path, LIMIT) == Content(b"text", 0o100640)
 
 
 @pytest.mark.parametrize(

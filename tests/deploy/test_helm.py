@@ -53,8 +53,7 @@ def test_objects_are_valid_and_agree_and_the_exporter_takes_what_it_is_given(val
     labels = manifests.one("Pod")["metadata"]["labels"]
     assert not manifests.one("Service")["spec"]["selector"].items() <= labels.items()
     assert_started_well(manifests)
-    is_sharded = manifests.workload["kind"] == "StatefulSet"
-    assert is_sharded == any(flag.startswith("--shard.") for flag in manifests.flags)
+    assert (manifests.workload["kind"] == "StatefulSet") == any(flag.startswith("--shard.") for flag in manifests.flags)
     if values.stem != "existing-config-values":
         loaded(manifests, tmp_path)
 
@@ -74,12 +73,12 @@ def test_what_follows_from_values(row: dict[str, Any]) -> None:
 
 
 def test_by_default_there_is_no_more_than_is_needed() -> None:
-    kinds = {manifest["kind"] for manifest in render()}
-    assert kinds == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
+    assert {each["kind"] for each in render()} == {"ConfigMap", "Deployment", "Service", "ServiceAccount", "Pod"}
 
 
-def test_names_fit_even_for_a_long_release() -> None:
-    manifests = render({"sharding": {"enabled": True, "shards": 10}, **MONITORED}, release="a" * 53)
+@pytest.mark.parametrize("release", ["a" * 53, f"{'a' * 50}--b", "0x10"])
+def test_names_fit_whatever_the_release_is_called(release: str) -> None:
+    manifests = render({**SHARDED, **MONITORED}, release)
     # A pod's label holds the StatefulSet's name and a hash; a pod's host name, the number.
     assert len(manifests.one("StatefulSet")["metadata"]["name"]) <= 52
     assert len(manifests.one("Service")["metadata"]["name"]) <= 63
@@ -176,7 +175,7 @@ def test_the_chart_its_image_and_its_user_are_those_of_this_version() -> None:
     assert user == f"{security['runAsUser']}:{security['runAsGroup']}"
 
 
-def notes(values: Values | None = None) -> str:
+def notes(values: Values | Path | None = None) -> str:
     flags = ("--dry-run=client", "--namespace", NAMESPACE)
     return run_well("helm", "install", RELEASE, CHART, *flags, *arguments(values)).partition("\nNOTES:\n")[2]
 
@@ -184,12 +183,14 @@ def notes(values: Values | None = None) -> str:
 def test_what_is_told_after_the_installation() -> None:
     assert f"--namespace {NAMESPACE} port-forward service/{RELEASE}-{NAME} 10155:10155" in notes()
     assert "Nothing tells Prometheus yet to scrape it" in notes()
-    behind = notes({**SHARDED, "webConfig": {"tlsSecret": "t"}, "routePrefix": "/mihu"})
+    web = {"tlsSecret": "t", "content": {"basic_auth_users": {"me": f"$2y$10${'a' * 53}"}}}
+    behind = notes({**SHARDED, "webConfig": web, "routePrefix": "/mihu", "service": {"port": 80}})
     assert f"port-forward pod/{RELEASE}-{NAME}-0 10155:10155" in behind
-    assert "curl --insecure https://localhost:10155/mihu/metrics" in behind
+    assert "curl --insecure --user 'me' https://localhost:10155/mihu/metrics" in behind
+    assert f"Service {RELEASE}-{NAME}-shards,\nport 10155." in behind
+    assert "--cert client.crt --key client.key https:" in notes(CHART / "ci" / "client-certificates-values.yaml")
     monitored = notes({"podMonitor": {"enabled": True}, "prometheusRule": {"enabled": True}})
-    assert "Nothing tells Prometheus" not in monitored
-    assert "Nobody is alerted" not in monitored
+    assert not any(said in monitored for said in ("Nothing tells Prometheus", "Nobody is alerted"))
 
 
 def test_the_chart_fits_into_another_one(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 {{- define "mihu-trunk-exporter.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimAll "-" }}
 {{- end }}
 
 {{/* At most 52 characters: a StatefulSet's pods are labelled with its name and eleven more. */}}
 {{- define "mihu-trunk-exporter.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride }}
 {{- $default := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
-{{- default $default .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- default $default .Values.fullnameOverride | trunc 52 | trimAll "-" }}
 {{- end }}
 
 {{- define "mihu-trunk-exporter.namespace" -}}
@@ -14,8 +14,8 @@
 {{- end }}
 
 {{- define "mihu-trunk-exporter.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{/* Labels of an object; takes a list: the root and the object's own labels, which lose against the chart's. */}}
@@ -25,13 +25,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") }}
 {{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion }}
 {{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service }}
-{{- merge $labels (index . 1) $root.Values.commonLabels | toYaml }}
+{{- merge $labels (default dict (index . 1)) (default dict $root.Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{/* Labels of a pod: no chart's version, with which they would change for nothing. */}}
 {{- define "mihu-trunk-exporter.podLabels" -}}
 {{- $labels := include "mihu-trunk-exporter.selectorLabels" . | fromYaml }}
-{{- merge $labels .Values.podLabels .Values.commonLabels | toYaml }}
+{{- merge $labels (default dict .Values.podLabels) (default dict .Values.commonLabels) | toYaml }}
 {{- end }}
 
 {{- define "mihu-trunk-exporter.serviceAccountName" -}}
@@ -69,7 +69,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $config = omit $config "global" }}
 {{- end }}
 {{- $files := dict "config.yaml" (printf "%s\n" (toYaml $config)) }}
-{{- merge $files .Values.configStorage.extraFiles | toYaml }}
+{{- merge $files (default dict .Values.configStorage.extraFiles) | toYaml }}
 {{- end }}
 
 {{/* The Secret with the tokens; empty if there is none. */}}
@@ -91,7 +91,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 accessModes:
   {{- toYaml .Values.persistence.accessModes | nindent 2 }}
 {{- with .Values.persistence.storageClass }}
-storageClassName: {{ . }}
+storageClassName: {{ . | quote }}
 {{- end }}
 resources:
   requests:
@@ -105,13 +105,13 @@ resources:
 
 {{/* What every path begins with, without a slash at its end. */}}
 {{- define "mihu-trunk-exporter.prefix" -}}
-{{- $path := default (get (urlParse .Values.externalUrl) "path") .Values.routePrefix | trimAll "/" }}
+{{- $path := default (get (urlParse (default "" .Values.externalUrl)) "path") .Values.routePrefix | splitList "/" | compact | join "/" }}
 {{- if $path }}/{{ $path }}{{ end }}
 {{- end }}
 
 {{/* The exporter's web configuration, as YAML; "{}" if it has none, or that of an existing Secret. */}}
 {{- define "mihu-trunk-exporter.webConfig" -}}
-{{- $content := deepCopy .Values.webConfig.content }}
+{{- $content := deepCopy (default dict .Values.webConfig.content) }}
 {{- if and .Values.webConfig.tlsSecret (not .Values.webConfig.existingSecret) }}
 {{- $content = merge $content (dict "tls_server_config" (dict "cert_file" "tls.crt" "key_file" "tls.key")) }}
 {{- end }}
@@ -183,5 +183,5 @@ exec:
 {{/* Labels of the pod of `helm test`, which no selector of the exporter's matches. */}}
 {{- define "mihu-trunk-exporter.testLabels" -}}
 app.kubernetes.io/name: {{ include "mihu-trunk-exporter.name" . | trunc 52 }}-test
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}

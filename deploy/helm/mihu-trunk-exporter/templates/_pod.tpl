@@ -10,14 +10,14 @@ metadata:
   {{- if and $web (not .Values.webConfig.existingSecret) }}
   {{- $_ := set $annotations "checksum/web-config" (include "mihu-trunk-exporter.webConfig" . | sha256sum) }}
   {{- end }}
-  {{- with merge $annotations .Values.podAnnotations }}
+  {{- with merge $annotations (default dict .Values.podAnnotations) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   labels:
     {{- include "mihu-trunk-exporter.podLabels" . | nindent 4 }}
 spec:
-  serviceAccountName: {{ include "mihu-trunk-exporter.serviceAccountName" . }}
+  serviceAccountName: {{ include "mihu-trunk-exporter.serviceAccountName" . | quote }}
   automountServiceAccountToken: false
   # A Service's address in the environment may look like a flag: both begin with MIHU_.
   enableServiceLinks: false
@@ -27,7 +27,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   {{- with .Values.priorityClassName }}
-  priorityClassName: {{ . }}
+  priorityClassName: {{ . | quote }}
   {{- end }}
   {{- with .Values.podSecurityContext }}
   securityContext:
@@ -133,16 +133,16 @@ spec:
     - name: config
       {{- if eq .Values.configStorage.kind "Secret" }}
       secret:
-        secretName: {{ include "mihu-trunk-exporter.configName" . }}
+        secretName: {{ include "mihu-trunk-exporter.configName" . | quote }}
         defaultMode: 0440
       {{- else }}
       configMap:
-        name: {{ include "mihu-trunk-exporter.configName" . }}
+        name: {{ include "mihu-trunk-exporter.configName" . | quote }}
       {{- end }}
     {{- if $tokens }}
     - name: tokens
       secret:
-        secretName: {{ $tokens }}
+        secretName: {{ $tokens | quote }}
         defaultMode: 0440
     {{- end }}
     {{- with include "mihu-trunk-exporter.webConfigVolume" . }}
@@ -154,7 +154,7 @@ spec:
     {{- else if not .Values.sharding.enabled }}
     - name: state
       persistentVolumeClaim:
-        claimName: {{ include "mihu-trunk-exporter.claimName" . }}
+        claimName: {{ include "mihu-trunk-exporter.claimName" . | quote }}
     {{- end }}
     {{- with .Values.extraVolumes }}
     {{- toYaml . | nindent 4 }}
@@ -185,10 +185,10 @@ spec:
     defaultMode: 0440
     sources:
       - secret:
-          name: {{ . }}
+          name: {{ . | quote }}
       {{- with $.Values.webConfig.tlsSecret }}
       - secret:
-          name: {{ . }}
+          name: {{ . | quote }}
       {{- end }}
 {{- end }}
 {{- end }}

@@ -3,18 +3,18 @@
 {{- $settings := index . 0 }}
 {{- $rule := index . 1 }}
 {{- if $rule.alert }}
-{{- $change := default dict (get $settings.alerts $rule.alert) }}
+{{- $change := default dict (get (default dict $settings.alerts) $rule.alert) }}
 {{- with $change.for }}{{ $_ := set $rule "for" . }}{{ end }}
 {{- with $change.keepFiringFor }}{{ $_ := set $rule "keep_firing_for" . }}{{ end }}
 {{- $comparison := include "mihu-trunk-exporter.comparison" . }}
 {{- if and (hasKey $change "threshold") (eq (len (regexFindAll $comparison $rule.expr -1)) 1) }}
 {{- $_ := set $rule "expr" (regexReplaceAll $comparison $rule.expr (printf "${1}%v${2}" $change.threshold)) }}
 {{- end }}
-{{- $labels := merge (dict) (default dict $change.labels) $settings.alertLabels (default dict $rule.labels) }}
+{{- $labels := merge (dict) (default dict $change.labels) (default dict $settings.alertLabels) (default dict $rule.labels) }}
 {{- with $change.severity }}{{ $_ := set $labels "severity" . }}{{ end }}
 {{- with $labels }}{{ $_ := set $rule "labels" . }}{{ end }}
 {{- $links := include "mihu-trunk-exporter.links" (list $settings $rule.alert) | fromYaml }}
-{{- $annotations := merge (dict) (default dict $change.annotations) $settings.alertAnnotations $links (default dict $rule.annotations) }}
+{{- $annotations := merge (dict) (default dict $change.annotations) (default dict $settings.alertAnnotations) $links (default dict $rule.annotations) }}
 {{- with $annotations }}{{ $_ := set $rule "annotations" . }}{{ end }}
 {{- end }}
 {{- toYaml $rule }}

@@ -38,15 +38,26 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $tokens := .Values.tokens }}
+{{- if $tokens.values }}
+{{- $shared := default (dict "credentials_file" (printf "%s/token" $tokens.mountPath)) (dig "global" "authorization" dict $config) }}
+{{- range $config.workspaces }}
+{{- $file := get (default $shared .authorization) "credentials_file" }}
+{{- $key := trimPrefix (printf "%s/" $tokens.mountPath) $file }}
+{{- if and (ne $key $file) (not (hasKey $tokens.values $key)) }}
+{{- fail (printf "the workspace %s reads its token from %s, and tokens.values has no %s" (default .subdomain .name) $file $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- $files := include "mihu-trunk-exporter.configFiles" . }}
 {{- if and (contains (printf "%s/" .Values.tokens.mountPath) $files) (not (include "mihu-trunk-exporter.tokensName" .)) }}
 {{- fail (printf "the configuration reads a token in %s, where nothing is mounted: name a Secret in tokens.existingSecret" .Values.tokens.mountPath) }}
 {{- end }}
 {{- if eq $storage.kind "ConfigMap" }}
-{{- if regexMatch "proxy_url:\\s*\\S+://[^/\\s]*@" $files }}
+{{- if regexMatch `proxy_url["']?:\s*\S+://[^/\s]*@` $files }}
 {{- fail "a proxy_url holds a password, and a ConfigMap is no place for one: set configStorage.kind to Secret" }}
 {{- end }}
-{{- if regexMatch "(^|[\\s{,])credentials:" $files }}
+{{- if regexMatch `(^|[\s{,"'])credentials["']?:` $files }}
 {{- fail "a file of the configuration holds a token (credentials), and a ConfigMap is no place for one: use credentials_file, and tokens.existingSecret" }}
 {{- end }}
 {{- end }}
@@ -57,10 +68,10 @@
 {{- $monitor := .Values.serviceMonitor }}
 {{- $web := .Values.webConfig }}
 {{- $kind := include "mihu-trunk-exporter.monitorKind" . }}
-{{- if gt (len (without (list $monitor.enabled .Values.podMonitor.enabled .Values.vmServiceScrape.enabled) false)) 1 }}
+{{- if gt (len (compact (list $monitor.enabled .Values.podMonitor.enabled .Values.vmServiceScrape.enabled))) 1 }}
 {{- fail "serviceMonitor, podMonitor and vmServiceScrape exclude each other, or the exporter is scraped twice: enable one of them" }}
 {{- end }}
-{{- if and $kind (not $monitor.basicAuth) $web.content.basic_auth_users }}
+{{- if and $kind (not $monitor.basicAuth) (include "mihu-trunk-exporter.webConfig" . | fromYaml).basic_auth_users }}
 {{- fail "webConfig asks for a password: name a Secret that holds it in serviceMonitor.basicAuth" }}
 {{- end }}
 {{- $elsewhere := and $monitor.namespace (ne $monitor.namespace (include "mihu-trunk-exporter.namespace" .)) }}
