@@ -57,11 +57,9 @@ QUERIES = list(queries())
 def everything_below(value: object) -> Iterator[Json]:
     if isinstance(value, dict):
         yield value
-        for inner in value.values():
-            yield from everything_below(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from everything_below(inner)
+        value = [*value.values()]
+    for inner in value if isinstance(value, list) else ():
+        yield from everything_below(inner)
 
 
 def with_variables(expression: str, values: dict[str, str]) -> str:

@@ -68,8 +68,8 @@ def _now() -> Iterable[Placed]:
     fresh = figure(
         "Is the data fresh?",
         "Workspaces of which nothing is known: no poll has succeeded within the allowed age, so their trunk series "
-        "have ended. Unknown: no exporter is scraped.",
-        now(promql.NOT_FRESH),
+        "have ended, or the target that had them is down. Unknown: no exporter is scraped.",
+        now(promql.NOT_KNOWN),
         steps=NOTHING_BAD,
         meanings=words({0: ("Yes", GOOD), 1: ("1 workspace unknown", BAD)}),
         leads_to=to_workspaces,

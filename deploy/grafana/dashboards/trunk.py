@@ -91,6 +91,16 @@ def _first_of(*alternatives: str) -> str:
     return "\nor ".join(alternatives)
 
 
+_TOO_OLD = (  # as in the overview
+    f"time() - max (mihu_last_success_timestamp_seconds{{{_WORKSPACE}}})"
+    f" > max (mihu_max_staleness_seconds{{{_WORKSPACE}}}) + 900"
+)
+
+
+def _while_fresh(*alternatives: str) -> str:
+    return f"({_first_of(*alternatives)})\nunless on () {_TOO_OLD}"
+
+
 def _coded(metric: str, codes: Mapping[str, int], other: int, *, by: tuple[str, ...] = ()) -> str:
     """Return the code of the status that a trunk has."""
     others = of_trunk(metric, f'status!~"{"|".join(codes)}"', by=by)
@@ -120,11 +130,12 @@ def _channel(name: str) -> str:
 
 _INFO = of_trunk("mihu_trunk_info")
 _PRESENCE = _first_of(
+    f"0 * ({_TOO_OLD}) + {_NO_DATA}",
     f"{_INFO} * {_LISTED}",
     f"0 * max (mihu_trunks_out_of_service{{{_WORKSPACE}}}) + {_ABSENT}",
     f"0 * max (mihu_poll_interval_seconds{{{_WORKSPACE}}}) + {_NO_DATA}",
 )
-_IN = _first_of(
+_IN = _while_fresh(
     f"sum by () (\n  {promql.reasons(of_trunk)}\n) > 0",
     f"0 * {of_trunk('mihu_trunk_status', promql.PENDING)} + {_SET_UP}",
     f"0 * {of_trunk('mihu_trunk_out_of_service')} + {_IN_SERVICE}",
@@ -178,21 +189,21 @@ def _now() -> Iterable[Placed]:
         _word(
             "Who answers",
             "The agent that is bound on call: its name, or its UUID where names are not exported.",
-            now(_or_unknown(agent, "agent"), "{{agent}}"),
+            now(_or_unknown(_while_fresh(agent), "agent"), "{{agent}}"),
             ((None, UNKNOWN), (0, BAD), (1, PLAIN)),
             _AMONG_ALL,
         ),
         _word(
             "Status",
             "In the words of the API.",
-            now(_or_unknown(status, "status"), "{{status}}"),
+            now(_or_unknown(_while_fresh(status), "status"), "{{status}}"),
             ((None, UNKNOWN), (_ACTIVE, GOOD), (_PENDING, WARNING), (_SUSPENDED, BAD), (_OTHER, WARNING)),
             _AMONG_ALL,
         ),
         _word(
             "Compliance",
             "Whether the carrier has all the documents that it wants.",
-            now(_or_unknown(compliance, "status"), "{{status}}"),
+            now(_or_unknown(_while_fresh(compliance), "status"), "{{status}}"),
             ((None, UNKNOWN), (_COMPLETED, GOOD), (_OPEN, WARNING), (_REJECTED, BAD), (_ELSE, WARNING)),
             _AMONG_SET_UP,
         ),
