@@ -159,9 +159,9 @@ def test_queries_name_what_exists_and_are_about_what_is_chosen(query: Query) -> 
     for selector in re.findall(r"\w+\{([^}]*)\}", query.expression):
         assert 'job=~"$job"' in selector or "alertname" in selector
     several = {variable["name"] for variable in variables(DASHBOARDS[query.dashboard]) if variable.get("multi", False)}
-    for operator, name, alternative in re.findall(r'(=~?)"\$(\w+)(\|?)', query.expression):
-        # Grafana makes a pattern of values that are several, and leaves a single one as it is.
-        assert operator == ("=~" if name in several or alternative else "="), name
+    for operator, name, raw, alternative in re.findall(r'(=~?)["`]\$\{?(\w+)(?::(raw)\})?(\|?)', query.expression):
+        # Grafana makes a pattern of values that are several; a single one it has to leave as it is, with its quotes.
+        assert (operator, raw) == (("=~", "") if name in several or alternative else ("=", "raw")), name
 
 
 def test_neither_a_textfile_that_is_no_longer_written_nor_a_target_that_is_down_looks_good(tmp_path: Path) -> None:

@@ -64,4 +64,4 @@ def everything_below(value: object) -> Iterator[Json]:
 
 def with_variables(expression: str, values: dict[str, str]) -> str:
     """Put values in the place of variables, and fail where one is not known."""
-    return re.sub(r"\$\{?([a-z_]+)(:regex\})?", lambda match: values[match[1]], expression)
+    return re.sub(r"\$\{?([a-z_]+)(:\w+\})?", lambda match: values[match[1]], expression)

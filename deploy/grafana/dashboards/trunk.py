@@ -41,10 +41,10 @@ from deploy.grafana.dashboards.panels import (
     width,
 )
 
-# Variables with one value each: Grafana does not make a pattern of such a value, and a number has a plus sign.
-_WORKSPACE = 'job=~"$job", workspace="$workspace"'
+_WORKSPACE = f'job=~"$job", {frame.THE_WORKSPACE}'
 _CALL = 'channel="call"'
-_TRUNK = f'{_WORKSPACE}, phone_number_uuid="$uuid", number="$number"'
+_IDENTITY = f"phone_number_uuid=`${{uuid:raw}}`, {frame.THE_NUMBER}"
+_TRUNK = f"{_WORKSPACE}, {_IDENTITY}"
 
 # One set of codes for all rows of the story, so that one panel can tell it.
 _NO_DATA, _ABSENT, _LISTED = -1, -2, -3
@@ -150,8 +150,8 @@ _AMONG_REMEMBERED = frame.to_list(frame.OVERVIEW, frame.REMEMBERED_LIST)
 _AMONG_SET_UP = frame.to_list(frame.OVERVIEW, frame.SET_UP_LIST)
 
 # Alerts about the trunk, and those about its whole workspace.
-_ABOUT = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace="$workspace", '
-_ALERTS = f'{_ABOUT}phone_number_uuid="$uuid", number="$number"}}\nor {_ABOUT}phone_number_uuid="", number=""}}'
+_ABOUT = f'ALERTS{{alertname=~"Mihu.+", alertstate="firing", {frame.THE_WORKSPACE}, '
+_ALERTS = f'{_ABOUT}{_IDENTITY}}}\nor {_ABOUT}phone_number_uuid="", number=""}}'
 
 
 def trunk() -> model.Dashboard:
