@@ -162,7 +162,7 @@ def _out_of_service() -> table.Panel:
         },
         panel_id=frame.OUT_OF_SERVICE_LIST,
         descending="Out for",
-        empty="None that is known",
+        empty="None that is known; none is without trunk_details",
     )
     why = words({value: (text, BAD) for value, text in promql.REASONS.items()})
     since = [model.DynamicConfigValue("unit", "dateTimeAsSystem"), width(170)]
@@ -194,7 +194,7 @@ def _all_trunks() -> table.Panel:
         },
         panel_id=frame.TRUNK_LIST,
         ascending="Number",
-        empty="No number has this part",
+        empty="No number that is known has this part",
     )
     return (
         _leading_to_trunks(panel)

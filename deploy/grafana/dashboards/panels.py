@@ -298,6 +298,8 @@ def in_currency(panel: timeseries.Panel | stat.Panel) -> None:
         panel.override_by_name(currency, [model.DynamicConfigValue("unit", unit)])
     if isinstance(panel, timeseries.Panel):
         by_dashes(panel, _CURRENCIES)
+    else:
+        panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)  # other currencies have no unit
 
 
 class Built(Builder[Any]):

@@ -115,8 +115,11 @@ def _or_unknown(expression: str, label: str, otherwise: str = "unknown") -> str:
 
 def _agents(metric: str, *matchers: str) -> str:
     """Return agents by channel."""
-    info = of_trunk(metric, *matchers, by=("channel", "agent_uuid", "agent_name"))
-    return f"max by (channel, agent) ({promql.named(info)})"
+    return _named(of_trunk(metric, *matchers, by=("channel", "agent_uuid", "agent_name")))
+
+
+def _named(found: str) -> str:
+    return f"max by (channel, agent) ({promql.named(found)})"
 
 
 def _channel(name: str) -> str:
@@ -135,9 +138,10 @@ _PRESENCE = _first_of(
     f"0 * max (mihu_trunks_out_of_service{{{_WORKSPACE}}}) + {_ABSENT}",
     f"0 * max (mihu_poll_interval_seconds{{{_WORKSPACE}}}) + {_NO_DATA}",
 )
+_PENDING_NOW = of_trunk("mihu_trunk_waiting", 'reason="pending"'), of_trunk("mihu_trunk_status", promql.PENDING)
 _IN = _while_fresh(
     f"sum by () (\n  {promql.reasons(of_trunk)}\n) > 0",
-    f"0 * {of_trunk('mihu_trunk_status', promql.PENDING)} + {_SET_UP}",
+    *(f"0 * {pending} + {_SET_UP}" for pending in _PENDING_NOW),
     f"0 * {of_trunk('mihu_trunk_out_of_service')} + {_IN_SERVICE}",
     f"0 * {_INFO} + {_NOT_IN_USE}",
 )
@@ -174,7 +178,9 @@ def _now() -> Iterable[Placed]:
     nobody = f'label_replace(0 * {_INFO}, "agent", "nobody", "", "")'
     agent = _agents("mihu_trunk_channel_agent_info", _CALL) + f"\nor on () {nobody}"
     lost = "mihu_trunk_channel_lost_timestamp_seconds"
-    last = f"{_agents(lost, _CALL)}\nor on () {_agents(lost)}"
+    before = f"last_over_time(mihu_trunk_channel_agent_info{{{_TRUNK}}}[1d])"
+    gone = f"{_named(before)} and on () {of_trunk('mihu_trunk_gone_timestamp_seconds')}"
+    last = f"{_agents(lost, _CALL)}\nor on () {_agents(lost)}\nor on () ({gone})"
     status = _coded("mihu_trunk_status", _STATUSES, _OTHER, by=("status",))
     compliance = _coded("mihu_trunk_compliance_status", _COMPLIANCES, _ELSE, by=("status",))
     since = figure(
@@ -209,7 +215,8 @@ def _now() -> Iterable[Placed]:
         ),
         _word(
             "Last agent",
-            "The agent that calls went to, or else that of another channel that is lost, as far as is remembered.",
+            "The agent that calls went to, or else that of another channel that is lost, as far as is remembered. Of a "
+            "trunk that is gone: the agents of its last day.",
             now(_or_unknown(last, "agent", "none lost"), "{{channel}} {{agent}}"),
             ((None, UNKNOWN), (0, PLAIN)),
             _AMONG_REMEMBERED,
@@ -411,7 +418,7 @@ def _facts() -> list[Placed]:
         "Monthly fee",
         "The list price, not the bill.",
         now(of_trunk("mihu_trunk_monthly_fee", by=("currency",)), "{{currency}}"),
-        meanings=[when_empty("None")],
+        meanings=[when_empty("Not said")],
         leads_to=_AMONG_ALL,
     )
     in_currency(fee)
