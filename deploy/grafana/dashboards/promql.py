@@ -109,7 +109,7 @@ SHARE_OF_MAX_AGE = f"({AGE}) / on (workspace) {fleet('mihu_max_staleness_seconds
 
 # The trunks that are out of service for a reason that is chosen.
 _REASON = 'reason=~"$reason"'
-_CHOSEN = f"on ({_IDENTITY}) {trunks('mihu_trunk_out_of_service', _REASON)} == 1"
+_CHOSEN = f"on ({_IDENTITY}) (mihu_trunk_out_of_service{{{WORKSPACES}, {_REASON}}} == 1)"
 SINCE = f"{trunks('mihu_trunk_out_of_service_timestamp_seconds', reduce='min')}\nand {_CHOSEN}"
 WHY = f"sum by ({_IDENTITY}) (\n  {reasons(trunks)}\n) > 0\nand {_CHOSEN}"
 
@@ -145,10 +145,9 @@ def _with(label: str, found: str, otherwise: str) -> str:
 
 
 ANY_TRUNK = (
-    f"topk({MOST_TRUNKS}, {trunks('mihu_trunk_info', _SEARCHED, by=('locality',))}"
+    f"topk({MOST_TRUNKS}, {trunks('mihu_trunk_info', _SEARCHED, by=('locality',))})"
     + _with("agent", _one_agent("mihu_trunk_channel_agent_info", _SEARCHED), "nobody")
     + _with("status", f"topk by ({_IDENTITY}) (1, {trunks('mihu_trunk_status', _SEARCHED, by=('status',))})", "unknown")
-    + ")"
 )
 
 # An alert about the exporter itself has no workspace.
