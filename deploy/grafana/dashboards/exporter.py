@@ -285,10 +285,11 @@ def _reading() -> list[Placed]:
         ],
         by_name={"invalid fields": WARNING, "invalid rows": BAD, "merged rows": PLAIN},
     )
+    most = f"topk({_MOST_LINES}, max by (workspace) (max_over_time(mihu_series{{{WORKSPACES}}}[$__range] @ end())))"
     series = lines(
         "Trunk series",
         "Series that are exposed, of the workspaces with the most. 0 while a workspace's data is too old.",
-        [query(f"topk({_MOST_LINES}, {fleet('mihu_series')})", "{{workspace}}")],
+        [query(f"{fleet('mihu_series')}\nand on (workspace) {most}", "{{workspace}}")],
         colour=categorical(),
         leads_to=to_list(EXPORTER, frame.WORKSPACE_LIST),
     )

@@ -186,6 +186,7 @@ def story(
         .fill_opacity(85)
         .line_width(0)
         .row_height(0.82)
+        .per_page(12)  # more rows than the panel's height has room for cannot be read
         .merge_values(ON)
         .show_value(common.VisibilityMode.AUTO)
         .align_value(common.TimelineValueAlignment.LEFT)

@@ -217,7 +217,7 @@ def _now() -> Iterable[Placed]:
             "Last agent",
             "The agent that calls went to, or else that of another channel that is lost, as far as is remembered. Of a "
             "trunk that is gone: the agents of its last day.",
-            now(_or_unknown(last, "agent", "none lost"), "{{channel}} {{agent}}"),
+            now(_or_unknown(last, "agent", "none known"), "{{channel}} {{agent}}"),
             ((None, UNKNOWN), (0, PLAIN)),
             _AMONG_REMEMBERED,
         ),
