@@ -57,13 +57,11 @@ QUERIES = list(queries())
 def everything_below(value: object) -> Iterator[Json]:
     if isinstance(value, dict):
         yield value
-        for inner in value.values():
-            yield from everything_below(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from everything_below(inner)
+        value = [*value.values()]
+    for inner in value if isinstance(value, list) else ():
+        yield from everything_below(inner)
 
 
 def with_variables(expression: str, values: dict[str, str]) -> str:
     """Put values in the place of variables, and fail where one is not known."""
-    return re.sub(r"\$\{?([a-z_]+)(:regex\})?", lambda match: values[match[1]], expression)
+    return re.sub(r"\$\{?([a-z_]+)(:\w+\})?", lambda match: values[match[1]], expression)

@@ -68,8 +68,8 @@ def _now() -> Iterable[Placed]:
     fresh = figure(
         "Is the data fresh?",
         "Workspaces of which nothing is known: no poll has succeeded within the allowed age, so their trunk series "
-        "have ended. Unknown: no exporter is scraped.",
-        now(promql.NOT_FRESH),
+        "have ended, or the target that had them is down. Unknown: no exporter is scraped.",
+        now(promql.NOT_KNOWN),
         steps=NOTHING_BAD,
         meanings=words({0: ("Yes", GOOD), 1: ("1 workspace unknown", BAD)}),
         leads_to=to_workspaces,
@@ -140,11 +140,13 @@ def _over_time() -> Iterable[Placed]:
         words({0: ("failing", WARNING), 1: ("succeeding", GOOD)}),
         leads_to=to_list(EXPORTER, frame.WORKSPACE_LIST),
     )
+    # One choice for the whole time: which is the oldest at each point changes with every poll.
+    oldest = f"topk({_MOST_LINES}, max_over_time(({promql.SHARE_OF_MAX_AGE})[$__range:1m] @ end()))"
     ages = lines(
         "Age of data",
-        "As a share of the allowed age, of the workspaces where it is greatest. At 100% the trunk series end; "
+        "As a share of the allowed age, of the workspaces where it became greatest. At 100% the trunk series end; "
         "what is above 150% is drawn there.",
-        [query(f"clamp_max(topk({_MOST_LINES}, {promql.SHARE_OF_MAX_AGE}), {_HIGHEST_AGE})", "{{workspace}}")],
+        [query(f"clamp_max({promql.SHARE_OF_MAX_AGE}, {_HIGHEST_AGE})\nand on (workspace) {oldest}", "{{workspace}}")],
         colour=categorical(),
     )
     yield Placed(0, 6, 12, 8, polls)
@@ -283,10 +285,11 @@ def _reading() -> list[Placed]:
         ],
         by_name={"invalid fields": WARNING, "invalid rows": BAD, "merged rows": PLAIN},
     )
+    most = f"topk({_MOST_LINES}, max by (workspace) (max_over_time(mihu_series{{{WORKSPACES}}}[$__range] @ end())))"
     series = lines(
         "Trunk series",
         "Series that are exposed, of the workspaces with the most. 0 while a workspace's data is too old.",
-        [query(f"topk({_MOST_LINES}, {fleet('mihu_series')})", "{{workspace}}")],
+        [query(f"{fleet('mihu_series')}\nand on (workspace) {most}", "{{workspace}}")],
         colour=categorical(),
         leads_to=to_list(EXPORTER, frame.WORKSPACE_LIST),
     )
@@ -299,10 +302,12 @@ def _processes() -> list[Placed]:
         f"rate(process_cpu_seconds_total{{{EXPORTERS}}}[$__rate_interval]) "
         f"and on (job, instance) mihu_exporter_build_info{{{EXPORTERS}}}"
     )
-    scrapes = (
-        f"scrape_duration_seconds{{{EXPORTERS}}} "
-        f"and on (job, instance) (mihu_up{{{EXPORTERS}}} or mihu_exporter_build_info{{{EXPORTERS}}})"
+    scrapes = f"scrape_duration_seconds{{{EXPORTERS}}}"
+    longest = (
+        f"topk({_MOST_LINES}, max_over_time({scrapes}[$__range] @ end()) "
+        f"and on (job, instance) (mihu_up{{{EXPORTERS}}} or mihu_exporter_build_info{{{EXPORTERS}}}))"
     )
+    scrapes = f"{scrapes} and on (job, instance) {longest}"
     files = f"{of_process('process_open_fds')} / process_max_fds{{{EXPORTERS}}}"
     memory = of_process("process_resident_memory_bytes")
     open_files = _per_instance("Open files", "As a share of what the process may open.", files, units.PercentUnit)
@@ -310,7 +315,12 @@ def _processes() -> list[Placed]:
         _per_instance("CPU", "Share of one core, for each replica.", cpu, units.PercentUnit),
         _per_instance("Memory", "Resident memory, for each replica.", memory, units.BytesIEC),
         bounded(open_files, ((None, PLAIN), (0.8, WARNING))),
-        _per_instance("Duration of scrapes", "How long Prometheus takes to read a target.", scrapes, units.Seconds),
+        _per_instance(
+            "Duration of scrapes",
+            "How long Prometheus takes to read a target; those that took longest.",
+            scrapes,
+            units.Seconds,
+        ),
     ]
     placed = [Placed(6 * index, 0, 6, 7, panel) for index, panel in enumerate(panels)]
     return [*placed, Placed(0, 7, 24, 6, _replicas())]

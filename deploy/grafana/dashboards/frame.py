@@ -48,6 +48,10 @@ OUT_OF_SERVICE_LIST, REMEMBERED_LIST, SET_UP_LIST, ALERT_LIST, WORKSPACE_LIST, T
 _HERE = "${__url_time_range}&${datasource:queryparam}&${job:queryparam}"
 _ROW = "${__data.fields.%s:percentencode}"
 _CHOSEN = "${workspace:queryparam}"
+# Variables with one value each, as they are: Grafana makes no pattern of such a value, and escapes apostrophes wrongly.
+THE_WORKSPACE, THE_NUMBER = (f"{name}=`${{{name}:raw}}`" for name in ("workspace", "number"))
+_LISTED_OR_GONE = f'__name__=~"mihu_trunk_(info|gone_timestamp_seconds)", job=~"$job", {THE_WORKSPACE}'
+
 LINE = "var-workspace=${__field.labels.workspace:percentencode}"  # the workspace of a line, or of a timeline's row
 
 
@@ -167,13 +171,12 @@ def search() -> build.TextBoxVariable:
 
 def number() -> build.QueryVariable:
     """Return the variable for a phone number."""
-    query_ = 'label_values(mihu_trunk_info{job=~"$job", workspace="$workspace"}, number)'
-    return _query_variable("number", "Number", query_)
+    return _query_variable("number", "Number", f"label_values({{{_LISTED_OR_GONE}}}, number)")
 
 
 def uuid() -> build.QueryVariable:
     """Return the variable that tells trunks apart whose numbers look the same, or are hidden."""
-    query_ = 'label_values(mihu_trunk_info{job=~"$job", workspace="$workspace", number="$number"}, phone_number_uuid)'
+    query_ = f"label_values({{{_LISTED_OR_GONE}, {THE_NUMBER}}}, phone_number_uuid)"
     return _query_variable("uuid", "UUID", query_)
 
 

@@ -51,7 +51,8 @@ _FEES = f"sum by (currency) ({fleet('mihu_monthly_fees', by=('currency',))})"
 _CHANGES = f"max by (workspace, change) (increase(mihu_trunk_changes_total{{{promql.WORKSPACES}}}[$__rate_interval]))"
 _SET_UP = fleet("mihu_trunks", promql.PENDING, by=("status",))
 _COMPLIANCE = fleet("mihu_trunks_by_compliance", promql.NOT_COMPLIANT, by=("status",))
-_LOST = f"sum({fleet('mihu_channels_lost', by=('channel',))}) + sum({fleet('mihu_trunks_gone')})"
+_LOST = f"(sum({fleet('mihu_channels_lost', by=('channel',))}) + sum({fleet('mihu_trunks_gone')}))"
+_UNKNOWN = words({promql.UNKNOWN_VALUE: ("Unknown", UNKNOWN)})
 
 
 def overview() -> model.Dashboard:
@@ -78,9 +79,9 @@ def _headline() -> Iterable[Placed]:
         _reason("blocked", "Blocked", "The services that carry a bound channel are disabled, or their limit is 0."),
         figure(
             "No data",
-            "Workspaces of which nothing is known at the moment: no poll has succeeded within the allowed age. "
-            "The Exporter dashboard tells why.",
-            now(promql.NOT_FRESH),
+            "Workspaces of which nothing is known at the moment: no poll has succeeded within the allowed age, or the "
+            "target that had them is down. The Exporter dashboard tells why.",
+            now(promql.NOT_KNOWN),
             steps=NOTHING_BAD,
             meanings=words({0: ("None", GOOD)}),
             leads_to=to_list(OVERVIEW, frame.WORKSPACE_LIST),
@@ -88,8 +89,9 @@ def _headline() -> Iterable[Placed]:
         figure(
             "Lost or gone",
             "Channels that were bound and are not, and trunks that were bound and left the list, as is remembered.",
-            now(_LOST),
+            now(promql.certain(_LOST)),
             steps=NOTHING_BAD,
+            meanings=_UNKNOWN,
             leads_to=to_list(OVERVIEW, frame.REMEMBERED_LIST),
         ),
         figure(
@@ -108,7 +110,7 @@ def _is_anything_out_of_service() -> stat.Panel:
         "Out of service?",
         "Trunks that are out of service, as mihu_trunks_out_of_service counts them. No means that every workspace is "
         "known and none has any; Unknown, that a workspace has no fresh data, and the others have none.",
-        now(promql.OUT_OF_SERVICE),
+        now(promql.certain(f"sum({OUT})")),
         steps=NOTHING_BAD,
         meanings=words(
             {
@@ -127,8 +129,9 @@ def _reason(reason: str, title: str, description: str) -> stat.Panel:
     return figure(
         title,
         f"Trunks that are out of service for this reason; a trunk may have several. {description}",
-        now(f"sum({total})"),
+        now(promql.certain(f"sum({total})")),
         steps=NOTHING_BAD,
+        meanings=_UNKNOWN,
         leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST, f"var-reason={reason}"),
     )
 
@@ -159,7 +162,7 @@ def _out_of_service() -> table.Panel:
         },
         panel_id=frame.OUT_OF_SERVICE_LIST,
         descending="Out for",
-        empty="None that is known",
+        empty="None that is known; none is without trunk_details",
     )
     why = words({value: (text, BAD) for value, text in promql.REASONS.items()})
     since = [model.DynamicConfigValue("unit", "dateTimeAsSystem"), width(170)]
@@ -191,7 +194,7 @@ def _all_trunks() -> table.Panel:
         },
         panel_id=frame.TRUNK_LIST,
         ascending="Number",
-        empty="No number has this part",
+        empty="No number that is known has this part",
     )
     return (
         _leading_to_trunks(panel)
@@ -221,9 +224,9 @@ def _when() -> Iterable[Placed]:
         [
             query(f"sum by (reason) ({fleet('mihu_trunks_out_of_service_by_reason', by=('reason',))})", "{{reason}}"),
             query(f"sum({OUT})", "out of service", ref="B"),
-            query(promql.NOT_FRESH, "workspaces unknown", ref="C"),
+            query(promql.NOT_FRESH, "workspaces without fresh data", ref="C"),
         ],
-        by_name={**BY_REASON, "out of service": PLAIN, "workspaces unknown": UNKNOWN},
+        by_name={**BY_REASON, "out of service": PLAIN, "workspaces without fresh data": UNKNOWN},
         leads_to=to_list(OVERVIEW, frame.OUT_OF_SERVICE_LIST),
     )
     yield Placed(0, 23, 12, 7, timeline.unit("suffix: out of service").thresholds(thresholds(NOTHING_BAD)))
@@ -235,7 +238,7 @@ def _workspaces() -> table.Panel:
         "Workspaces",
         "A row for each workspace that the exporter polls. A name narrows this dashboard to its workspace.",
         [
-            rows(promql.OUT_BY_WORKSPACE, ref="A"),
+            rows(promql.OUT_BY_WORKSPACE_NOW, ref="A"),
             rows(f"sum by (workspace) ({fleet('mihu_trunks', by=('status',))})", ref="B"),
             rows(f"sum by (workspace) ({fleet('mihu_channels_lost', by=('channel',))})", ref="C"),
             rows(promql.AGE, ref="D"),
@@ -362,8 +365,9 @@ def _trend() -> list[Placed]:
         figure(
             "Compliance open",
             "Trunks whose compliance is not completed. The carrier may suspend them.",
-            now(f"sum({_COMPLIANCE}) or 0 * sum({OUT})"),
+            now(promql.certain(f"(sum({_COMPLIANCE}) or 0 * sum({OUT}))")),
             steps=NOTHING_ODD,
+            meanings=_UNKNOWN,
             leads_to=to_list(OVERVIEW, frame.SET_UP_LIST),
         ),
     ]

@@ -186,6 +186,7 @@ def story(
         .fill_opacity(85)
         .line_width(0)
         .row_height(0.82)
+        .per_page(12)  # more rows than the panel's height has room for cannot be read
         .merge_values(ON)
         .show_value(common.VisibilityMode.AUTO)
         .align_value(common.TimelineValueAlignment.LEFT)
@@ -298,6 +299,8 @@ def in_currency(panel: timeseries.Panel | stat.Panel) -> None:
         panel.override_by_name(currency, [model.DynamicConfigValue("unit", unit)])
     if isinstance(panel, timeseries.Panel):
         by_dashes(panel, _CURRENCIES)
+    else:
+        panel.text_mode(common.BigValueTextMode.VALUE_AND_NAME)  # other currencies have no unit
 
 
 class Built(Builder[Any]):

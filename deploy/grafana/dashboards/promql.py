@@ -81,20 +81,35 @@ def remembered(select: Select, *identity: str) -> str:
     return "\n  or ".join(f"min by ({kept}) ({each})" for each in found)
 
 
-OUT = fleet("mihu_trunks_out_of_service")  # exists exactly while the workspace's data are fresh
+AGE = f"time() - {fleet('mihu_last_success_timestamp_seconds')}"
+
+# Exists exactly while the workspace's data are fresh. A textfile that `once` no longer writes is too old by as much as
+# the alert MihuDataStale has it.
+_TOO_OLD = f"{AGE} > on (workspace) {fleet('mihu_max_staleness_seconds')} + 900"
+OUT = f"({fleet('mihu_trunks_out_of_service')} unless on (workspace) {_TOO_OLD})"
 CONFIGURED = fleet("mihu_poll_interval_seconds")  # exists as long as the exporter runs
 NOT_FRESH = f"sum(0 * {OUT} or on (workspace) 0 * {CONFIGURED} + 1)"
-
-# 0 only where every workspace is known.
-OUT_OF_SERVICE = f"sum({OUT}) > 0\nor 0 * ({NOT_FRESH} > 0) + {UNKNOWN_VALUE}\nor sum({OUT})"
 OUT_BY_WORKSPACE = f"{OUT}\nor on (workspace) 0 * {CONFIGURED} + {UNKNOWN_VALUE}"
 
-AGE = f"time() - {fleet('mihu_last_success_timestamp_seconds')}"
+# For instant queries, since a day is much to look back at for each point of a line: what the targets that are down had.
+_UNREAD = (
+    f"max by (workspace) (last_over_time(mihu_poll_interval_seconds{{{WORKSPACES}}}[1d])"
+    f" and on (job, instance) up{{{EXPORTERS}}} == 0)"
+)
+NOT_KNOWN = f"sum(0 * {OUT} or on (workspace) 0 * ({CONFIGURED} or {_UNREAD}) + 1)"
+OUT_BY_WORKSPACE_NOW = f"{OUT_BY_WORKSPACE}\nor on (workspace) 0 * {_UNREAD} + {UNKNOWN_VALUE}"
+
+
+def certain(total: str) -> str:
+    """Return a total of what ought not to be, which is 0 only where every workspace is known."""
+    return f"{total} > 0\nor 0 * ({NOT_KNOWN} > 0) + {UNKNOWN_VALUE}\nor {total}"
+
+
 SHARE_OF_MAX_AGE = f"({AGE}) / on (workspace) {fleet('mihu_max_staleness_seconds')}"
 
 # The trunks that are out of service for a reason that is chosen.
 _REASON = 'reason=~"$reason"'
-_CHOSEN = f"on ({_IDENTITY}) {trunks('mihu_trunk_out_of_service', _REASON)} == 1"
+_CHOSEN = f"on ({_IDENTITY}) (mihu_trunk_out_of_service{{{WORKSPACES}, {_REASON}}} == 1)"
 SINCE = f"{trunks('mihu_trunk_out_of_service_timestamp_seconds', reduce='min')}\nand {_CHOSEN}"
 WHY = f"sum by ({_IDENTITY}) (\n  {reasons(trunks)}\n) > 0\nand {_CHOSEN}"
 
@@ -130,10 +145,9 @@ def _with(label: str, found: str, otherwise: str) -> str:
 
 
 ANY_TRUNK = (
-    f"topk({MOST_TRUNKS}, {trunks('mihu_trunk_info', _SEARCHED, by=('locality',))}"
+    f"topk({MOST_TRUNKS}, {trunks('mihu_trunk_info', _SEARCHED, by=('locality',))})"
     + _with("agent", _one_agent("mihu_trunk_channel_agent_info", _SEARCHED), "nobody")
     + _with("status", f"topk by ({_IDENTITY}) (1, {trunks('mihu_trunk_status', _SEARCHED, by=('status',))})", "unknown")
-    + ")"
 )
 
 # An alert about the exporter itself has no workspace.

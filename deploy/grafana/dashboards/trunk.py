@@ -41,10 +41,10 @@ from deploy.grafana.dashboards.panels import (
     width,
 )
 
-# Variables with one value each: Grafana does not make a pattern of such a value, and a number has a plus sign.
-_WORKSPACE = 'job=~"$job", workspace="$workspace"'
+_WORKSPACE = f'job=~"$job", {frame.THE_WORKSPACE}'
 _CALL = 'channel="call"'
-_TRUNK = f'{_WORKSPACE}, phone_number_uuid="$uuid", number="$number"'
+_IDENTITY = f"phone_number_uuid=`${{uuid:raw}}`, {frame.THE_NUMBER}"
+_TRUNK = f"{_WORKSPACE}, {_IDENTITY}"
 
 # One set of codes for all rows of the story, so that one panel can tell it.
 _NO_DATA, _ABSENT, _LISTED = -1, -2, -3
@@ -91,6 +91,16 @@ def _first_of(*alternatives: str) -> str:
     return "\nor ".join(alternatives)
 
 
+_TOO_OLD = (  # as in the overview
+    f"time() - max (mihu_last_success_timestamp_seconds{{{_WORKSPACE}}})"
+    f" > max (mihu_max_staleness_seconds{{{_WORKSPACE}}}) + 900"
+)
+
+
+def _while_fresh(*alternatives: str) -> str:
+    return f"({_first_of(*alternatives)})\nunless on () {_TOO_OLD}"
+
+
 def _coded(metric: str, codes: Mapping[str, int], other: int, *, by: tuple[str, ...] = ()) -> str:
     """Return the code of the status that a trunk has."""
     others = of_trunk(metric, f'status!~"{"|".join(codes)}"', by=by)
@@ -105,8 +115,11 @@ def _or_unknown(expression: str, label: str, otherwise: str = "unknown") -> str:
 
 def _agents(metric: str, *matchers: str) -> str:
     """Return agents by channel."""
-    info = of_trunk(metric, *matchers, by=("channel", "agent_uuid", "agent_name"))
-    return f"max by (channel, agent) ({promql.named(info)})"
+    return _named(of_trunk(metric, *matchers, by=("channel", "agent_uuid", "agent_name")))
+
+
+def _named(found: str) -> str:
+    return f"max by (channel, agent) ({promql.named(found)})"
 
 
 def _channel(name: str) -> str:
@@ -120,13 +133,15 @@ def _channel(name: str) -> str:
 
 _INFO = of_trunk("mihu_trunk_info")
 _PRESENCE = _first_of(
+    f"0 * ({_TOO_OLD}) + {_NO_DATA}",
     f"{_INFO} * {_LISTED}",
     f"0 * max (mihu_trunks_out_of_service{{{_WORKSPACE}}}) + {_ABSENT}",
     f"0 * max (mihu_poll_interval_seconds{{{_WORKSPACE}}}) + {_NO_DATA}",
 )
-_IN = _first_of(
+_PENDING_NOW = of_trunk("mihu_trunk_waiting", 'reason="pending"'), of_trunk("mihu_trunk_status", promql.PENDING)
+_IN = _while_fresh(
     f"sum by () (\n  {promql.reasons(of_trunk)}\n) > 0",
-    f"0 * {of_trunk('mihu_trunk_status', promql.PENDING)} + {_SET_UP}",
+    *(f"0 * {pending} + {_SET_UP}" for pending in _PENDING_NOW),
     f"0 * {of_trunk('mihu_trunk_out_of_service')} + {_IN_SERVICE}",
     f"0 * {_INFO} + {_NOT_IN_USE}",
 )
@@ -139,8 +154,8 @@ _AMONG_REMEMBERED = frame.to_list(frame.OVERVIEW, frame.REMEMBERED_LIST)
 _AMONG_SET_UP = frame.to_list(frame.OVERVIEW, frame.SET_UP_LIST)
 
 # Alerts about the trunk, and those about its whole workspace.
-_ABOUT = 'ALERTS{alertname=~"Mihu.+", alertstate="firing", workspace="$workspace", '
-_ALERTS = f'{_ABOUT}phone_number_uuid="$uuid", number="$number"}}\nor {_ABOUT}phone_number_uuid="", number=""}}'
+_ABOUT = f'ALERTS{{alertname=~"Mihu.+", alertstate="firing", {frame.THE_WORKSPACE}, '
+_ALERTS = f'{_ABOUT}{_IDENTITY}}}\nor {_ABOUT}phone_number_uuid="", number=""}}'
 
 
 def trunk() -> model.Dashboard:
@@ -163,7 +178,9 @@ def _now() -> Iterable[Placed]:
     nobody = f'label_replace(0 * {_INFO}, "agent", "nobody", "", "")'
     agent = _agents("mihu_trunk_channel_agent_info", _CALL) + f"\nor on () {nobody}"
     lost = "mihu_trunk_channel_lost_timestamp_seconds"
-    last = f"{_agents(lost, _CALL)}\nor on () {_agents(lost)}"
+    before = f"last_over_time(mihu_trunk_channel_agent_info{{{_TRUNK}}}[1d])"
+    gone = f"{_named(before)} and on () {of_trunk('mihu_trunk_gone_timestamp_seconds')}"
+    last = f"{_agents(lost, _CALL)}\nor on () {_agents(lost)}\nor on () ({gone})"
     status = _coded("mihu_trunk_status", _STATUSES, _OTHER, by=("status",))
     compliance = _coded("mihu_trunk_compliance_status", _COMPLIANCES, _ELSE, by=("status",))
     since = figure(
@@ -178,28 +195,29 @@ def _now() -> Iterable[Placed]:
         _word(
             "Who answers",
             "The agent that is bound on call: its name, or its UUID where names are not exported.",
-            now(_or_unknown(agent, "agent"), "{{agent}}"),
+            now(_or_unknown(_while_fresh(agent), "agent"), "{{agent}}"),
             ((None, UNKNOWN), (0, BAD), (1, PLAIN)),
             _AMONG_ALL,
         ),
         _word(
             "Status",
             "In the words of the API.",
-            now(_or_unknown(status, "status"), "{{status}}"),
+            now(_or_unknown(_while_fresh(status), "status"), "{{status}}"),
             ((None, UNKNOWN), (_ACTIVE, GOOD), (_PENDING, WARNING), (_SUSPENDED, BAD), (_OTHER, WARNING)),
             _AMONG_ALL,
         ),
         _word(
             "Compliance",
             "Whether the carrier has all the documents that it wants.",
-            now(_or_unknown(compliance, "status"), "{{status}}"),
+            now(_or_unknown(_while_fresh(compliance), "status"), "{{status}}"),
             ((None, UNKNOWN), (_COMPLETED, GOOD), (_OPEN, WARNING), (_REJECTED, BAD), (_ELSE, WARNING)),
             _AMONG_SET_UP,
         ),
         _word(
             "Last agent",
-            "The agent that calls went to, or else that of another channel that is lost, as far as is remembered.",
-            now(_or_unknown(last, "agent", "none lost"), "{{channel}} {{agent}}"),
+            "The agent that calls went to, or else that of another channel that is lost, as far as is remembered. Of a "
+            "trunk that is gone: the agents of its last day.",
+            now(_or_unknown(last, "agent", "none known"), "{{channel}} {{agent}}"),
             ((None, UNKNOWN), (0, PLAIN)),
             _AMONG_REMEMBERED,
         ),
@@ -400,7 +418,7 @@ def _facts() -> list[Placed]:
         "Monthly fee",
         "The list price, not the bill.",
         now(of_trunk("mihu_trunk_monthly_fee", by=("currency",)), "{{currency}}"),
-        meanings=[when_empty("None")],
+        meanings=[when_empty("Not said")],
         leads_to=_AMONG_ALL,
     )
     in_currency(fee)
