@@ -55,14 +55,13 @@ def listen(address: ListenAddress) -> socket.socket:
 
 
 def _open(address: ListenAddress) -> socket.socket:
-    has_both = socket.has_dualstack_ipv6()
-    if address.host and not (address.host == "::" and has_both):  # which exporters in Go open for IPv4, too
+    if address.host in {"", "::"} and socket.has_dualstack_ipv6():  # exporters in Go open [::] for IPv4, too
+        return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
+    if address.host:
         family, *_, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
-    if has_both:
-        return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     return socket.create_server(("", address.port), backlog=_BACKLOG)
 
 

@@ -81,11 +81,15 @@ def remembered(select: Select, *identity: str) -> str:
     return "\n  or ".join(f"min by ({kept}) ({each})" for each in found)
 
 
+def too_old(age: str, max_staleness: str) -> str:
+    """Return the age of a textfile that `once` no longer writes, from when on the alert MihuDataStale has it so."""
+    return f"{age} > {max_staleness} + 900"
+
+
 AGE = f"time() - {fleet('mihu_last_success_timestamp_seconds')}"
 
-# Exists exactly while the workspace's data are fresh. A textfile that `once` no longer writes is too old by as much as
-# the alert MihuDataStale has it.
-_TOO_OLD = f"{AGE} > on (workspace) {fleet('mihu_max_staleness_seconds')} + 900"
+# Exists exactly while the workspace's data are fresh.
+_TOO_OLD = too_old(AGE, f"on (workspace) {fleet('mihu_max_staleness_seconds')}")
 OUT = f"({fleet('mihu_trunks_out_of_service')} unless on (workspace) {_TOO_OLD})"
 CONFIGURED = fleet("mihu_poll_interval_seconds")  # exists as long as the exporter runs
 NOT_FRESH = f"sum(0 * {OUT} or on (workspace) 0 * {CONFIGURED} + 1)"

@@ -91,9 +91,9 @@ def _first_of(*alternatives: str) -> str:
     return "\nor ".join(alternatives)
 
 
-_TOO_OLD = (  # as in the overview
-    f"time() - max (mihu_last_success_timestamp_seconds{{{_WORKSPACE}}})"
-    f" > max (mihu_max_staleness_seconds{{{_WORKSPACE}}}) + 900"
+_TOO_OLD = promql.too_old(
+    f"time() - max (mihu_last_success_timestamp_seconds{{{_WORKSPACE}}})",
+    f"max (mihu_max_staleness_seconds{{{_WORKSPACE}}})",
 )
 
 
