@@ -11,7 +11,7 @@ from exporter.web.listening import ListenAddress
 
 _NO_PATH = re.compile(r"[^\w/.~-]")  # percent signs neither: paths are compared decoded
 _PAGES = {"/", "/trunks", "/trunk", "/workspace", "/changes", "/docs", "/config"}
-_TAKEN_PATHS = {*_PAGES, "/status.json", "/changes.json", "/trunks.json", "/trunks.csv", "/sd"}
+TAKEN_PATHS = {*_PAGES, "/status.json", "/changes.json", "/trunks.json", "/trunks.csv", "/sd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class WebSettings:
 
 
 def telemetry_path(text: str) -> str:
-    if not text.startswith("/") or text in _TAKEN_PATHS or text.startswith("/-/") or _NO_PATH.search(text):
+    if not text.startswith("/") or text in TAKEN_PATHS or text.startswith("/-/") or _NO_PATH.search(text):
         raise ValueError(f"{text!r} cannot be used; write a path of its own, such as /metrics")
     return text
 

@@ -17,6 +17,7 @@ from support.manifests import CHART, NAME, NAMESPACE, NEEDED, RELEASE, ROOT, Val
 from support.programs import run, run_well
 
 from exporter import __version__
+from exporter.web.settings import TAKEN_PATHS
 
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 
@@ -144,7 +145,10 @@ def test_pods_are_replaced_when_their_configuration_changes(change: Values, *, r
 # What is refused, and how that is said.
 
 
-@pytest.mark.parametrize("row", table("refused.yaml"), ids=lambda row: str(row["values"]))
+_TAKEN = [{"values": {"telemetryPath": path}, "at": "/telemetryPath"} for path in sorted(TAKEN_PATHS)]
+
+
+@pytest.mark.parametrize("row", [*table("refused.yaml"), *_TAKEN], ids=lambda row: str(row["values"]))
 def test_what_is_refused(row: dict[str, Any]) -> None:
     refused = run("helm", "template", RELEASE, CHART, *arguments(row["values"]))
     assert refused.returncode != 0
