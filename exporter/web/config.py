@@ -62,9 +62,10 @@ def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
 
 
 def _header(value: str) -> str:
+    value = value.strip()  # a text that is folded, after >, ends in a line break
     if not value or not value.isascii() or not value.isprintable():
         raise ValueError("should be a line of ASCII characters, and not empty")
-    return value.strip()
+    return value
 
 
 def _user(value: object) -> str:

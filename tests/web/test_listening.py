@@ -87,10 +87,6 @@ def test_invalid_addresses_are_refused() -> None:
         assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
 
 
-def connect(host: str, port: int) -> None:
-    socket.create_connection((host, port), timeout=5).close()
-
-
 try:
     socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     HAS_IPV6 = True
@@ -118,10 +114,10 @@ def test_listening_on_a_port_that_is_taken_then(
         port = listener.getsockname()[1]
         assert url(listener) == f"http://{shown}:{port}"
         for each in reached:
-            connect(each, port)
+            socket.create_connection((each, port), timeout=5).close()
         for each in refused:
             with pytest.raises(ConnectionRefusedError):
-                connect(each, port)
+                socket.create_connection((each, port), timeout=5)
         with pytest.raises(ListenError) as taken:
             listen(ListenAddress(host, port))
     assert str(taken.value) == (

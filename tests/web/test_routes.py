@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from itertools import product
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given
@@ -128,12 +129,8 @@ def test_each_probe_says_how_it_is_now_and_scrapes_do_not_depend_on_them(method:
         assert found == [200 if healthy else 503, 200 if ready else 503, 200]
 
 
-async def succeed() -> None:
-    pass
-
-
-async def fail() -> None:
-    raise ConfigError(["config.yaml: workspaces: is empty", "web.yaml: is 1"])
+succeed = AsyncMock()
+fail = AsyncMock(side_effect=ConfigError(["config.yaml: workspaces: is empty", "web.yaml: is 1"]))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])

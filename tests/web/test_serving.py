@@ -200,6 +200,14 @@ async def test_oversized_and_malformed_requests_are_refused_and_not_logged(
     assert caplog.records == []
 
 
+async def test_a_request_needs_one_valid_host() -> None:
+    heads = {"1.1": 400, "1.1\r\nHost: [::1]": 200, "1.1\r\nHost: a/b": 400, "1.1" + "\r\nHost: a" * 2: 400, "1.0": 200}
+    async with running() as site, site.connected() as peer:
+        for head, status in heads.items():
+            await peer.send(f"HEAD /-/healthy HTTP/{head}\r\n\r\n".encode())
+            assert (await peer.head()).startswith(b"HTTP/1.1 %d " % status)
+
+
 async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_large_one() -> None:
     async with serving(limits=SMALL) as site, site.connected() as peer:
         await peer.send(GET * 8)

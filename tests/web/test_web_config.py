@@ -65,7 +65,7 @@ def test_everything_that_is_supported(load: Load) -> None:
           cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]}}
         http_server_config:
           http2: false
-          headers: {{Strict-Transport-Security: max-age=31536000, X-Frame-Options: sameorigin}}
+          headers: {{Strict-Transport-Security: "max-age=31536000\\n", X-Frame-Options: sameorigin}}
         basic_auth_users: {{alice: {HASH}, bob jr.: {HASH.replace("$2y", "$2b")}}}
     """)
     assert config == WebConfig(
