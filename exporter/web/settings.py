@@ -35,10 +35,7 @@ class WebSettings:
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
-        """Return the URL of the metrics for the client of a request to another URL.
-
-        It begins with ``external_url`` only for a client that used that: others may not reach it.
-        """
+        """Return the URL of the metrics, with ``external_url`` only for a client of that: others may not reach it."""
         if self.external_url:
             public, here = urlsplit(self.external_url), urlsplit(request_url)
             # Behind a proxy our scheme may differ from the client's.

@@ -215,6 +215,9 @@ async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_l
             assert await peer.read(len(await peer.head()) and len(b"fine\n")) == b"fine\n"
         for _ in range(300):
             assert await peer.get("/" + "x" * 100) == b"fine\n"
+        await peer.send(GET * 3)
+        peer.writer.write_eof()  # closes its side, as nc does
+        assert (await peer.rest()).count(b"fine\n") == 3
 
 
 async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -222,8 +225,7 @@ async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(capl
         async with site.connected() as peer:
             await peer.send(b"GET /metrics?workspace=large HTTP/1.1\r\nHost: exporter\r\n\r\n" * 2)
             await peer.head()
-        while site.server.open:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
+        await eventually(lambda: not site.server.open, "the connection is closed")
     assert caplog.records == []
 
 

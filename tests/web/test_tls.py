@@ -191,17 +191,16 @@ class TestRotation:
         assert await plain.context() is None
 
 
-class TestFilesThatHang:
-    async def test_do_not_delay_a_reload_to_others(self, certificates: Certificates) -> None:
-        before = certificates.server()
-        async with secured(before) as (site, access):
-            with hanging(certificates.folder / "server.pem"):
-                begin_reading(certificates.folder / "server.pem", timeout=0)
-                assert await shown(site, certificates.client()) == "first"
-                second = certificates.folder / "second.pem"
-                access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
-                assert await shown(site, certificates.client()) == "second"
+async def test_files_that_hang_do_not_delay_a_reload_to_others(certificates: Certificates) -> None:
+    before = certificates.server()
+    async with secured(before) as (site, access):
+        with hanging(certificates.folder / "server.pem"):
+            begin_reading(certificates.folder / "server.pem", timeout=0)
+            assert await shown(site, certificates.client()) == "first"
+            second = certificates.folder / "second.pem"
+            access.apply(WebConfig(tls=replace(before, cert_file=second, key_file=second.with_suffix(".key"))))
             assert await shown(site, certificates.client()) == "second"
+        assert await shown(site, certificates.client()) == "second"
 
 
 class TestSlowHandshakes:
