@@ -39,7 +39,7 @@ class Simulator(Api):
         """Listen and serve; an OSError says why that fails, a UnicodeError that the host cannot have this name."""
         # Before the socket is made, which would report an unknown name as another error.
         family, *_, address = socket.getaddrinfo(self._host, self.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family)
+        listener = socket.create_server(address, family=family)
         # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two
         # writes waits some 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -61,7 +61,7 @@ def _open(address: ListenAddress) -> socket.socket:
         family, *_, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+        return socket.create_server(where, family=family, backlog=_BACKLOG)  # with the zone of a link-local address
     return socket.create_server(("", address.port), backlog=_BACKLOG)
 
 
