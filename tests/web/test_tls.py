@@ -256,6 +256,6 @@ async def test_failed_handshakes_are_logged_at_debug_level_only(
             with pytest.raises(REFUSED):
                 await shown(site, certificates.client())
             await asyncio.sleep(0.05)
-    errors = [(entry["log_level"], entry["error"].partition("]")[0]) for entry in log]
-    assert errors == [("debug", "[SSL: PEER_DID_NOT_RETURN_A_CERTIFICATE"), ("debug", "ConnectionResetError")]
+    assert {entry["log_level"] for entry in log} == {"debug"}
+    assert "PEER_DID_NOT_RETURN_A_CERTIFICATE" in log[0]["error"]
     assert caplog.records == []
