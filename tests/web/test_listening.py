@@ -26,16 +26,14 @@ def made_of(*flags: str) -> WebSettings:
 @pytest.mark.parametrize(
     ("flags", "made"),
     [
-        (["--web.config.file", ""], "/metrics None"),
+        (["--web.config.file", "", "--web.external-url", ""], "/metrics "),
+        (["--web.external-url", "https://ops/mihu", "--web.route-prefix", ""], "/mihu/metrics https://ops/mihu"),
         (["--web.telemetry-path", "/probe"], "/probe None"),
         (["--web.route-prefix", "ops/mihu/"], "/ops/mihu/metrics None"),
         (["--web.route-prefix", "/"], "/metrics None"),
         (["--web.external-url", "https://ops.example.com/mihu/"], "/mihu/metrics https://ops.example.com/mihu"),
         (["--web.external-url", "https://ops//m%C3%BC/x"], "/mü/x/metrics https://ops//m%C3%BC/x"),
-        (
-            ["--web.external-url", "https://ops.example.com:8443/mihu", "--web.route-prefix", "/"],
-            "/metrics https://ops.example.com:8443/mihu",
-        ),
+        (["--web.external-url", "https://ops:8443/mihu", "--web.route-prefix", "/"], "/metrics https://ops:8443/mihu"),
     ],
 )
 def test_paths(flags: list[str], made: str) -> None:
