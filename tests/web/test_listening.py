@@ -44,10 +44,7 @@ def test_paths(flags: list[str], made: str) -> None:
 @pytest.mark.parametrize(
     ("flag", "value"),
     [
-        ("--web.external-url", "ops.example.com"),
-        ("--web.external-url", "https://ops.example.com/?a=b"),
-        ("--web.external-url", "https://ops.example.com:99999/"),
-        ("--web.external-url", "https://ops.example.com:port/"),
+        *(("--web.external-url", url) for url in ("ops.internal", "https://a/?a=b", "https://a:99999/", "https://a:b")),
         *(("--web.external-url", f"https://ops.example.com/{path}") for path in ("{x:y}", "a b", "a%20b")),
         *(("--web.route-prefix", path) for path in ("/a b", "/a%20b")),
         *(("--web.telemetry-path", path) for path in ("metrics", "/-/healthy", "/sd", "/a%20b", *PAGES.endpoints())),
@@ -85,10 +82,9 @@ def test_invalid_addresses_are_refused() -> None:
         assert str(error.value) == f"{text!r} is not an address to listen on; write :PORT, HOST:PORT or [IPV6]:PORT"
 
 
-INTERFACES = Path("/proc/net/if_inet6")
+INTERFACES = Path("/proc/net/if_inet6")  # an address with the flags 80 is permanent, and not tentative
 LINES = [line.split() for line in INTERFACES.read_text("utf-8").splitlines()] if INTERFACES.exists() else []
-READY = "80"  # permanent, not tentative
-IPV6 = {str(ip_address(bytes.fromhex(address))): zone for address, *_, flags, zone in LINES if flags == READY}
+IPV6 = {str(ip_address(bytes.fromhex(address))): zone for address, *_, flags, zone in LINES if flags == "80"}
 needs_ipv6 = pytest.mark.skipif("::1" not in IPV6, reason="this machine has no IPv6")
 
 
@@ -124,13 +120,19 @@ def test_listening_on_a_port_that_is_taken_then(
     )
 
 
+def test_of_both_addresses_of_a_name_the_one_of_ipv4_is_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = [socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)[0] for host in ("::1", "127.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
+    with closing(listen(ListenAddress("localhost", 0))) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
+
+
 def test_a_port_just_left_is_free_again() -> None:
     with closing(listen(ListenAddress("127.0.0.1", 0))) as listener:
         address = ListenAddress(*listener.getsockname())
         client = socket.create_connection(address, timeout=5)
         listener.setblocking(True)  # noqa: FBT003 - the standard library's signature
-        accepted, _ = listener.accept()
-        accepted.close()  # the side that closes first keeps the port in TIME_WAIT
+        listener.accept()[0].close()  # the side that closes first keeps the port in TIME_WAIT
         client.close()
     listen(address).close()
 
