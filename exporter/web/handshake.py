@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 
-_IS_PLAIN_HTTP = "HTTP_REQUEST"  # OpenSSL's name for it
 _TEXT = b"Client sent an HTTP request to an HTTPS server.\n"
 _ANSWER = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(_TEXT), _TEXT)
 
@@ -26,7 +25,7 @@ class _Handshake(ssl.SSLObject):
         except ssl.SSLWantReadError:
             raise
         except ssl.SSLError as error:
-            if error.reason == _IS_PLAIN_HTTP:
+            if error.reason == "HTTP_REQUEST":
                 self.outgoing.write(_ANSWER)
             if not self.outgoing.pending:
                 raise

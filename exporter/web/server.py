@@ -45,7 +45,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._open = server.open
         self._received = 0  # bytes since the last answer
         self._unanswered = deque[RequestResponseCycle]()  # requests may be sent ahead
-        self._is_at_end = False  # of what the client sends
+        self._is_at_end = False  # of what the client sends, as far as it is understood
         self._allow(self._limits.head_seconds)
 
     @property
@@ -72,12 +72,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received += len(data)
         if self._received <= self._limits.request_bytes:
             super().data_received(data)
-        elif was_answering:  # an error cannot be sent in the middle of an answer
-            self.transport.abort()
         else:
             self.send_400_response("The request is too large.\n")
         if self.is_answering and not was_answering:
             self._allow(self._limits.answer_seconds)
+
+    def send_400_response(self, msg: str) -> None:
+        if self.is_answering:  # an error cannot be sent in the middle of an answer: that is the last of the connection
+            self._is_at_end = True
+            self.flow.pause_reading()
+        else:
+            super().send_400_response(msg)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # None is False to asyncio
         """Keep a connection whose client has closed its side, as nc does, for the answer; TLS closes both sides."""

@@ -218,6 +218,9 @@ async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_l
         await peer.send(GET * 3)
         peer.writer.write_eof()  # closes its side, as nc does
         assert (await peer.rest()).count(b"fine\n") == 3
+        async with site.connected() as confused:
+            await confused.send(GET * 3 + b"no request\r\n\r\n")
+            assert (await confused.rest()).count(b"fine\n") == 3
 
 
 async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
