@@ -1,6 +1,3 @@
-"""Prometheus exporter for the external trunks of Mihu workspaces.
-
-Data flows one way: configuration, poller, API client, fleet, exposition, web server.
-"""
+"""Prometheus exporter for the external trunks of Mihu workspaces."""
 
 __version__ = "0.1.0"

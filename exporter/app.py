@@ -40,10 +40,7 @@ _log = structlog.get_logger()
 
 
 def run(config: ValidatedConfig, load: Callable[[], ValidatedConfig], web: WebSettings, storage: Path | None) -> None:
-    """Poll the workspaces and answer scrapes until a signal; SIGHUP reloads the configuration.
-
-    A ListenError, ConfigError or StorageInUseError says why it cannot begin.
-    """
+    """Poll and answer until a signal; a ListenError, ConfigError or StorageInUseError says why it cannot begin."""
     # First, so that a port in use is reported at once.
     listeners = [listen(address) for address in web.listen_addresses]
     exporter = Exporter(config, load, web, storage_path=storage)

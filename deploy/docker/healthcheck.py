@@ -34,11 +34,13 @@ def check(web: WebSettings) -> tuple[str, bool]:
             answer = connection.getresponse()
             body = answer.read().decode(errors="replace").strip()
         except (OSError, http.client.HTTPException) as error:
-            reason = error
+            reason = str(error)
             if isinstance(error, TimeoutError | ConnectionRefusedError):
                 break
         else:
-            return f"{answer.status} {body}", answer.status == http.HTTPStatus.OK
+            reason = f"{answer.status} {body}"
+            if answer.status != http.HTTPStatus.BAD_REQUEST:  # which plain HTTP gets where TLS is spoken
+                return reason, answer.status == http.HTTPStatus.OK
     else:
         if _needs_certificate(web):
             return f"{address} lives; it hangs up on us, since it lets in only clients with a certificate", True

@@ -76,10 +76,13 @@ def check_files(section: CertificateSection, place: Place) -> None:
         try:
             section.context()
         except ssl.SSLError as error:
-            place.key("key_file").problem(
-                f"is not the private key of {files['cert_file']}, or has a password, which is not supported "
-                f"({_reason(error)})"
-            )
+            name, reason = files["cert_file"], _reason(error)
+            if reason.endswith(("too small", "too weak")):
+                place.key("cert_file").problem(f"{name} is too weak for this machine's OpenSSL ({reason}); renew it")
+            else:
+                place.key("key_file").problem(
+                    f"is not the private key of {name}, or has a password, which is not supported ({reason})"
+                )
 
 
 def _is_usable(key: str, path: Path, place: Place) -> bool:

@@ -1,7 +1,4 @@
-"""The trunks of workspaces, from their fleets and their memories: faults, since when, agents and last agents.
-
-Times are Unix seconds.
-"""
+"""The trunks of workspaces, from fleets and memories: faults, since when (Unix seconds), agents and last agents."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping

@@ -27,10 +27,7 @@ def check_writable(path: Path) -> None:
 
 
 def replace_file(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file that everybody may read in the place of the old one, which stays whole until then.
-
-    An OutputError says why it cannot be written.
-    """
+    """Write a file that all may read in the place of the old one, whole until then; or raise an OutputError."""
     target = _target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -65,16 +65,12 @@ class Traffic(NamedTuple):
 
 
 class Api:
-    """The ASGI application that serves workspaces. Latency and rate limit go by the clock, the system's by default.
-
-    Attributes:
-        behaviour: may be replaced at any time.
-    """
+    """The ASGI application that serves workspaces. Latency and rate limit go by the clock, the system's by default."""
 
     def __init__(
         self, tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, clock: Clock | None = None
     ) -> None:
-        self.behaviour = behaviour or Behaviour()
+        self.behaviour = behaviour or Behaviour()  # may be replaced at any time
         self.traffic = Traffic(Counter(), Counter(), Counter())
         self._tenants = {tenant.name: tenant for tenant in tenants}
         self._clock = clock or Clock()
@@ -121,7 +117,7 @@ class Api:
         try:
             response = self._respond(Request(scope))
         except _ApiError as error:
-            response = error.response
+            (response,) = error.args
         await response(scope, receive, send)
 
     def _respond(self, request: Request) -> Response:
@@ -161,11 +157,7 @@ class Api:
 
 
 class _ApiError(Exception):
-    """Answers a request with an error; but for those about tokens, the codes are made up in the vendor's manner."""
-
-    def __init__(self, response: Response) -> None:
-        super().__init__()
-        self.response = response
+    """Has a response that is an error; but for those about tokens, the codes are made up in the vendor's manner."""
 
 
 def _authenticate(request: Request, tenant: Tenant) -> None:
@@ -185,11 +177,7 @@ def _authenticate(request: Request, tenant: Tenant) -> None:
 
 
 def _parameters(request: Request) -> dict[str, str]:
-    """Return the query parameters, ``page`` and ``per_page`` among them in any case.
-
-    Raises:
-        _ApiError: 422, naming the first parameter that is unknown, repeated or has no sensible value.
-    """
+    """Return the query parameters, with ``page`` and ``per_page``; an _ApiError names the first that is wrong."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
     for name, count in counts.items():
         if name not in _PARAMETERS:

@@ -47,10 +47,7 @@ class Strike:
         await response(self.scope, self.receive, self.send)
 
     async def page(self) -> bytes | None:
-        """Return the JSON of the page that is asked for.
-
-        None, and the error is sent, if the request is refused: no fault excuses a client's mistake.
-        """
+        """Return the JSON of the page; None if the request is refused, and told so: no fault excuses a mistake."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:

@@ -23,16 +23,12 @@ class Fleet:
             if number in self._trunks:
                 raise ValueError(f"the number {number} comes twice")
             self._trunks[number] = trunk
-            self._generator.reserve(number)
+            self._generator.numbers.add(number)
         self._rows: dict[RowPer, Sequence[Trunk]] = {}
 
     @classmethod
     def generate(cls, trunks: int, seed: int) -> Self:
-        """Return a believable fleet of this size; the same seed makes the same fleet.
-
-        From 10 trunks on it has some of every trouble, among them at least two trunks on which calls are
-        enabled and no agent answers.
-        """
+        """Return a believable fleet, the same for the same seed; from 10 trunks on it has some of every trouble."""
         generator = TrunkGenerator(seed)
         return cls(generator.fleet(trunks), generator=generator)
 
@@ -77,10 +73,7 @@ class Fleet:
         self._rows.clear()
 
     def add(self, *, now: float) -> str:
-        """Put a new trunk, bound on call, at the head of the list, and return its number.
-
-        At the head, because that moves every row of every page.
-        """
+        """Put a new trunk, bound on call, at the head of the list, so that every row moves; return its number."""
         trunk = self._generator.trunk()
         number: str = trunk["number"]
         self._trunks[number] = {**trunk, "purchased_at": timestamp(now), "updated_at": timestamp(now)}

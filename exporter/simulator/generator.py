@@ -121,11 +121,8 @@ class TrunkGenerator:
 
     def __init__(self, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311 - made-up data, not a secret
-        self._numbers: set[str] = set()
+        self.numbers: set[str] = set()  # that are taken
         self.agents = tuple(Agent(_uuid(self._random), name) for name in _AGENT_NAMES)
-
-    def reserve(self, number: str) -> None:
-        self._numbers.add(number)
 
     def fleet(self, size: int) -> list[Trunk]:
         has_troubles = size >= _ENOUGH_FOR_TROUBLE
@@ -183,8 +180,8 @@ class TrunkGenerator:
             kind = random.choice(_RANGES_OF[country])
             # A subscriber's number never begins with 0 or 1 in North America, and seldom elsewhere.
             number = kind.prefix + random.choice("23456789") + "".join(random.choices("0123456789", k=kind.digits - 1))
-            if number not in self._numbers:
-                self._numbers.add(number)
+            if number not in self.numbers:
+                self.numbers.add(number)
                 return kind, number
 
 

@@ -20,17 +20,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, on, for no time at all
 
 
 class Simulator(Api):
-    """Serves workspaces; can be stopped and started again on the same port, as an API that dies and returns.
-
-    Attributes:
-        port: 0 takes a free one at the first start.
-    """
+    """Serves workspaces; can be stopped and started again on the same port, as an API that dies and returns."""
 
     def __init__(
         self, tenants: Iterable[Tenant], behaviour: Behaviour | None = None, *, host: str = "127.0.0.1", port: int = 0
     ) -> None:
         super().__init__(tenants, behaviour)
-        self.port = port
+        self.port = port  # 0 takes a free one at the first start
         self._host = host
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -40,15 +36,10 @@ class Simulator(Api):
         return f"http://{host}:{self.port}/{workspace}"
 
     async def start(self) -> None:
-        """Listen and serve.
-
-        Raises:
-            OSError: the address cannot be listened on, as when the port is taken.
-            UnicodeError: the host cannot have this name.
-        """
+        """Listen and serve; an OSError says why that fails, a UnicodeError that the host cannot have this name."""
         # Before the socket is made, which would report an unknown name as another error.
         family, *_, address = socket.getaddrinfo(self._host, self.port, type=socket.SOCK_STREAM)[0]
-        listener = socket.create_server(address[:2], family=family)
+        listener = socket.create_server(address, family=family)
         # asyncio sees to this only on sockets made with an explicit protocol; without it, an answer in two
         # writes waits some 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -98,8 +89,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # Signals belong to the program that started the event loop.
-        yield
+        yield  # signals belong to the program that started the event loop
 
     def reset(self, client: tuple[str, int]) -> None:
         """Break the connection with this client, so that it notices."""

@@ -1,7 +1,4 @@
-"""The status of all workspaces at one moment, and what changed, as JSON and the pages show them.
-
-All times are Unix seconds, all durations seconds.
-"""
+"""The status of all workspaces at one moment, and what changed, for JSON and pages; times and durations in seconds."""
 
 import contextlib
 import heapq

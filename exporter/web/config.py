@@ -14,6 +14,7 @@ from exporter.config.files import read_yaml
 from exporter.config.problems import Place, did_you_mean, quoted
 from exporter.config.validation import Section, key, read_document
 from exporter.config.values import File
+from exporter.web.handshake import ServerContext
 
 _MISSING = "there is no such file; name another with --web.config.file, or leave that out"
 # Two bits of the salt's last character count: with any but these four bcrypt raises an error at each request.
@@ -61,9 +62,10 @@ def _http1(value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
 
 
 def _header(value: str) -> str:
+    value = value.strip()  # a text that is folded, after >, ends in a line break
     if not value or not value.isascii() or not value.isprintable():
         raise ValueError("should be a line of ASCII characters, and not empty")
-    return value.strip()
+    return value
 
 
 def _user(value: object) -> str:
@@ -107,7 +109,7 @@ class ServerTLS(CertificateSection):
     prefer_server_cipher_suites: StrictBool = True
 
     def context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = _VERSIONS[self.min_version]
         context.maximum_version = _VERSIONS[self.max_version]
         context.set_alpn_protocols(["http/1.1"])

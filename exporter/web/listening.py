@@ -58,10 +58,9 @@ def _open(address: ListenAddress) -> socket.socket:
     if address.host in {"", "::"} and socket.has_dualstack_ipv6():  # exporters in Go open [::] for IPv4, too
         return socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=_BACKLOG)
     if address.host:
-        family, *_, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        return socket.create_server(where[:2], family=family, backlog=_BACKLOG)
+        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, where = min(found, key=lambda one: one[0] != socket.AF_INET)  # IPv4 first, as in Go
+        return socket.create_server(where, family=family, backlog=_BACKLOG)  # with the zone of a link-local address
     return socket.create_server(("", address.port), backlog=_BACKLOG)
 
 

@@ -1,5 +1,6 @@
 """The web configuration in force, and the middleware that applies it."""
 
+import re
 import ssl
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,7 @@ from exporter.web.server import Limits
 from exporter.web.settings import WebSettings
 
 _PROBES = ("/-/healthy", "/-/ready")
+_HOST = re.compile(rb"[\w.:%!$&'()*+,;=~\[\]-]*")  # RFC 3986, section 3.2.2, and a port; RFC 9112, section 3.2
 _HEADERS = {"X-Content-Type-Options": "nosniff"}
 _HTML_HEADERS = {
     # A page with styles and scripts sets its own policy.
@@ -101,7 +103,10 @@ class Middleware:
             await send(message)
 
         is_scrape = scope["path"] == self._metrics_path
-        if scope["path"] in self._probes:
+        hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if (len(hosts) != 1 and scope["http_version"] == "1.1") or not all(map(_HOST.fullmatch, hosts)):
+            await PlainTextResponse("A request needs one valid Host header.\n", 400)(scope, receive, send_with_headers)
+        elif scope["path"] in self._probes:
             await self._application(scope, receive, send_with_headers)
         elif refusal := await self._access.auth.refusal(Request(scope)):
             await refusal(scope, receive, send_with_headers)

@@ -6,10 +6,7 @@ _Range = tuple[str, dict[str, str], float]  # of an ``Accept…`` header: its na
 
 
 def choose_format(accept: str) -> Format:
-    """Choose a text format by ``Accept``.
-
-    Without an acceptable format it is the Prometheus format: a browser shows metrics rather than an error.
-    """
+    """Choose a text format by ``Accept``; where none is acceptable, Prometheus's: browsers show it, and no error."""
     ranges = _parse(accept)
     best = max((PROMETHEUS, OPENMETRICS), key=lambda format_: _preference(format_, ranges))
     return best if _preference(best, ranges)[0] > 0 else PROMETHEUS

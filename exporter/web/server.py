@@ -45,6 +45,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._open = server.open
         self._received = 0  # bytes since the last answer
         self._unanswered = deque[RequestResponseCycle]()  # requests may be sent ahead
+        self._is_at_end = False  # of what the client sends, as far as it is understood
         self._allow(self._limits.head_seconds)
 
     @property
@@ -71,12 +72,22 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received += len(data)
         if self._received <= self._limits.request_bytes:
             super().data_received(data)
-        elif was_answering:  # an error cannot be sent in the middle of an answer
-            self.transport.abort()
         else:
             self.send_400_response("The request is too large.\n")
         if self.is_answering and not was_answering:
             self._allow(self._limits.answer_seconds)
+
+    def send_400_response(self, msg: str) -> None:
+        if self.is_answering:  # an error cannot be sent in the middle of an answer: that is the last of the connection
+            self._is_at_end = True
+            self.flow.pause_reading()
+        else:
+            super().send_400_response(msg)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # None is False to asyncio
+        """Keep a connection whose client has closed its side, as nc does, for the answer; TLS closes both sides."""
+        self._is_at_end = True
+        return self.is_answering and self.scheme == "http"
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -87,6 +98,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._unanswered.popleft()
         if self.is_answering:  # a request that was sent ahead
             self._allow(self._limits.answer_seconds)
+        elif self._is_at_end:
+            self.transport.close()
         elif not self.transport.is_closing():
             self._received = 0
             self._allow(math.inf)  # uvicorn has started its keep-alive timer

@@ -35,10 +35,7 @@ class WebSettings:
         return self.route_prefix + self.telemetry_path
 
     def metrics_url(self, request_url: str) -> str:
-        """Return the URL of the metrics for the client of a request to another URL.
-
-        It begins with ``external_url`` only for a client that used that: others may not reach it.
-        """
+        """Return the URL of the metrics, with ``external_url`` only for a client of that: others may not reach it."""
         if self.external_url:
             public, here = urlsplit(self.external_url), urlsplit(request_url)
             # Behind a proxy our scheme may differ from the client's.
@@ -60,7 +57,7 @@ def telemetry_path(text: str) -> str:
 def external_url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        is_good = parts.scheme in DEFAULT_PORTS and parts.hostname and not parts.query and not parts.fragment
+        is_good = not text or (parts.scheme in DEFAULT_PORTS and parts.hostname and not (parts.query or parts.fragment))
         parts.port  # noqa: B018 - raises where it is none
         prefix_of(text)
     except ValueError:
@@ -71,10 +68,10 @@ def external_url(text: str) -> str:
 
 
 def prefix_of(url: str) -> str:
-    return route_prefix(unquote(urlsplit(url).path))
+    return route_prefix(unquote(urlsplit(url).path)) or ""
 
 
-def route_prefix(text: str) -> str:
+def route_prefix(text: str) -> str | None:
     if _NO_PATH.search(text):
         raise ValueError(f"{text!r} is not a path; write one such as /mihu")
-    return "/".join(["", *filter(None, text.split("/"))])
+    return "/".join(["", *filter(None, text.split("/"))]) if text else None  # as in Prometheus, an empty flag is none

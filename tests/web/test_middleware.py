@@ -233,8 +233,7 @@ async def test_a_cancelled_check_does_not_block_the_next() -> None:
     for task in waiting[1::2]:
         task.cancel()
     assert await auth.check("alice", RIGHT)
-    results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert results[::2] == [False] * 10
+    assert (await asyncio.gather(*waiting, return_exceptions=True))[::2] == [False] * 10
 
 
 async def test_a_check_during_which_the_hash_changes_does_not_count() -> None:

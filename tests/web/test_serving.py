@@ -200,6 +200,14 @@ async def test_oversized_and_malformed_requests_are_refused_and_not_logged(
     assert caplog.records == []
 
 
+async def test_a_request_needs_one_valid_host() -> None:
+    heads = {"1.1": 400, "1.1\r\nHost: [::1]": 200, "1.1\r\nHost: a/b": 400, "1.1" + "\r\nHost: a" * 2: 400, "1.0": 200}
+    async with running() as site, site.connected() as peer:
+        for head, status in heads.items():
+            await peer.send(f"HEAD /-/healthy HTTP/{head}\r\n\r\n".encode())
+            assert (await peer.head()).startswith(b"HTTP/1.1 %d " % status)
+
+
 async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_large_one() -> None:
     async with serving(limits=SMALL) as site, site.connected() as peer:
         await peer.send(GET * 8)
@@ -207,6 +215,12 @@ async def test_requests_may_be_sent_ahead_and_many_of_a_connection_are_not_one_l
             assert await peer.read(len(await peer.head()) and len(b"fine\n")) == b"fine\n"
         for _ in range(300):
             assert await peer.get("/" + "x" * 100) == b"fine\n"
+        await peer.send(GET * 3)
+        peer.writer.write_eof()  # closes its side, as nc does
+        assert (await peer.rest()).count(b"fine\n") == 3
+        async with site.connected() as confused:
+            await confused.send(GET * 3 + b"no request\r\n\r\n")
+            assert (await confused.rest()).count(b"fine\n") == 3
 
 
 async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -214,8 +228,7 @@ async def test_a_client_that_leaves_after_requests_sent_ahead_is_not_logged(capl
         async with site.connected() as peer:
             await peer.send(b"GET /metrics?workspace=large HTTP/1.1\r\nHost: exporter\r\n\r\n" * 2)
             await peer.head()
-        while site.server.open:  # noqa: ASYNC110 - it has no event
-            await asyncio.sleep(0.01)
+        await eventually(lambda: not site.server.open, "the connection is closed")
     assert caplog.records == []
 
 

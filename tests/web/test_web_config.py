@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.certificates import Authority, lock, new_key
+from support.certificates import Authority, lock, new_key, openssl
 
 from exporter.config.problems import ConfigError
 from exporter.web.config import ServerTLS, WebConfig, load_web_config
@@ -23,6 +23,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("web")
     Authority(folder, "ca").sign("server")
     new_key(folder, "other")
+    weak = ("-keyout", folder / "weak.key", "-out", folder / "weak.pem", "-subj", "/CN=weak")
+    openssl("req", "-x509", "-newkey", "rsa:512", "-nodes", *weak)
     lock(folder / "server.key", folder / "locked.key")
     Path(shutil.copy(folder / "server.key", folder / "loose.key")).chmod(0o644)
     return folder
@@ -65,7 +67,7 @@ def test_everything_that_is_supported(load: Load) -> None:
           cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]}}
         http_server_config:
           http2: false
-          headers: {{Strict-Transport-Security: max-age=31536000, X-Frame-Options: sameorigin}}
+          headers: {{Strict-Transport-Security: "max-age=31536000\\n", X-Frame-Options: sameorigin}}
         basic_auth_users: {{alice: {HASH}, bob jr.: {HASH.replace("$2y", "$2b")}}}
     """)
     assert config == WebConfig(

@@ -21,6 +21,7 @@ _JSON = "application/json"
 _DEPTH = 500_000  # from Python 3.14 on, only the stack bounds it
 _IDENTITY = ("phone_number_uuid", "number")
 _OBJECTS = ("compliance", "capabilities", "channel_settings", "billing", "bindings")
+_CONTRADICTION = {"status": "suspended", "location": "Elsewhere"}
 _LONG = "x" * 1_000_000
 _HOSTILE = 'a"b\\c\nd\re\tf\0g\x1b[31mh\x7f\u202ei\u2028j{k="l"} 1 # m \N{FOX FACE}'
 
@@ -149,10 +150,6 @@ async def _endless(strike: Strike) -> None:
     await strike.respond(Response(msgspec.json.encode(document), media_type=_JSON))
 
 
-def _contradiction(row: Trunk) -> Trunk:
-    return row | {"status": "suspended", "location": "Elsewhere"}
-
-
 FAULTS = (
     Fault("truncated-json", "the first half of a page", _edit_text(_half)),
     Fault("truncated-gzip", "the first half of a compressed page", _half_of_gzip),
@@ -195,7 +192,7 @@ FAULTS = (
     Fault(
         "contradicting-row",
         "the same, with another content",
-        _edit_list(lambda rows, _: [*rows, *map(_contradiction, rows[:1])]),
+        _edit_list(lambda rows, _: [*rows, *(row | _CONTRADICTION for row in rows[:1])]),
     ),
     Fault(
         "moving-row",
