@@ -29,10 +29,11 @@ class Assessment:
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
-def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
+def assess(walks: Sequence[Walk], before: RowsByTrunk, cut: Sequence[Walk] = ()) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
-    ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
+    ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows. ``cut`` are
+    walks that did not come to an end, which show only that a trunk is there.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
@@ -50,7 +51,8 @@ def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
     # Of several rows of a trunk, one may be missing.
     lacking = [key for key in changed if len(trunks.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
     if lacking:
-        trunks = _unite([trunks, {key: union[key] for key in lacking if key in union}])
+        seen = _unite([union, *(_settle(each, walks, before) for each in reversed(cut))])
+        trunks = _unite([trunks, {key: seen[key] for key in lacking if key in seen}])
         changed = _differing(trunks, before)
         lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before[key])]
     unconfirmed = lacking if len(walks) == 1 else []
@@ -101,7 +103,9 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: RowsByTrunk) -> RowsByTru
     if len(walk.trunks) == walk.row_count:
         return walk.trunks
     others = [other for other in walks if other is not walk]
-    still = any(_is_same_list(walk, other) for other in others)
+    listed = walk.totals, Counter(row.digest for row in walk.rows)
+    # Where two walks saw the same, nothing moved, and repeats are the API's way of listing.
+    still = any(listed == (other.totals, Counter(row.digest for row in other.rows)) for other in others)
     lists = [before, *(other.trunks for other in others)]
     last = {row.key: row for row in walk.rows}
     moved = {
@@ -123,12 +127,6 @@ def _lists_alike(rows: Group, others: Group) -> bool:
     if are_siblings(rows):
         return Counter(row.channels for row in rows) == Counter(row.channels for row in others)
     return rows == others and len({row.digest for row in rows}) == len(rows)
-
-
-def _is_same_list(one: Walk, other: Walk) -> bool:
-    # If so, nothing moved, and repeats are the API's way of listing.
-    rows, other_rows = (Counter(row.digest for row in walk.rows) for walk in (one, other))
-    return one.totals == other.totals and rows == other_rows
 
 
 def _count(trunks: RowsByTrunk) -> int:

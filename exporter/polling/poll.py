@@ -74,6 +74,7 @@ class Poll:
             observer=context.client.observer,
         )
         self._walks: list[Walk] = []
+        self._cut_walks: list[Walk] = []  # until a page was gone
         self._started_walks = 0
         self._assessment: Assessment | None = None
         self._buffer = TrunkBuffer()  # of rows that the fleet before did not have
@@ -154,15 +155,18 @@ class Poll:
                         concurrency=self._workspace.concurrency,
                         max_trunks=self._workspace.max_trunks,
                     )
-            except ListShrankError:
-                continue
-            self._walks.append(newest)
+            except ListShrankError as error:
+                self._cut_walks.append(error.walk)
+                if not self._walks:
+                    continue
+            else:
+                self._walks.append(newest)
             self._rows = None  # it takes memory
             maker, now = self._context.maker, clock.time()
-            if self._started_walks == 1 and self._before and (again := self._before.again(newest, maker, now)):
+            if self._started_walks == 1 and self._before and (again := self._before.again(self._walks[-1], maker, now)):
                 return again
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, before, self._cut_walks)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None

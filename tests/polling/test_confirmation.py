@@ -23,6 +23,7 @@ ROWS = {str(index): row(index) for index in range(1, 10)} | {
     "O": row(phone_number_uuid=None, number=None, location="Oslo"),
 }
 CHANNELS = ("call", "sms", "whatsapp")
+FIRST = "12 3"  # the poll before
 GONE = "!"  # a page that is not there any more: HTTP 404
 SILENT = "?"  # a page that never comes
 
@@ -73,9 +74,6 @@ def counted(bench: Bench) -> tuple[float | None, ...]:
     return tuple(map(bench.value, names))
 
 
-FIRST = "12 3"  # the poll before
-
-
 @pytest.mark.parametrize(
     ("before", "script", "walks", "trunks", "came_and_went"),
     [
@@ -84,6 +82,8 @@ FIRST = "12 3"  # the poll before
         # 1 goes after the first page was read, 4 comes at the end, and 3 moves up to where the walk has been.
         pytest.param(FIRST, ["12 4", "23 4"], 2, "1234", (1, 0, 0), id="one that moved up"),
         pytest.param(FIRST, ["12 4", "23 3"], 2, "1234", (1, 0, 0), id="one that a walk saw that was not whole"),
+        pytest.param(FIRST, ["13 !", "12 4"], 2, "1234", (1, 0, 0), id="one that a walk saw before a page was gone"),
+        pytest.param(FIRST, ["12 4", "3 !"], 2, "1234", (1, 0, 0), id="one that only such a walk saw later"),
         # In each of two walks one goes, one comes, and 3 moves up to where the walk has been.
         pytest.param("125 3", ["125 4", "254 6", "534 6"], 3, "123456", (2, 0, 0), id="two that moved up"),
         pytest.param(FIRST, ["14 2", "15 2", "16 2"], 3, "126", (1, 1, 1), id="three walks are believed"),
