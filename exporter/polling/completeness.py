@@ -5,7 +5,7 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
@@ -29,11 +29,13 @@ class Assessment:
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
-def assess(walks: Sequence[Walk], before: RowsByTrunk, cut: Sequence[Walk] = ()) -> Assessment:
+def assess(
+    walks: Sequence[Walk], before: RowsByTrunk, cut: Sequence[Walk] = (), unseen: Iterable[str] = ()
+) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows. ``cut`` are
-    walks that did not come to an end, which show only that a trunk is there.
+    walks that did not come to an end, ``unseen`` keys of trunks that the only walk of the poll before did not see.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
@@ -50,11 +52,12 @@ def assess(walks: Sequence[Walk], before: RowsByTrunk, cut: Sequence[Walk] = ())
     changed = _differing(trunks, before)
     # Of several rows of a trunk, one may be missing.
     lacking = [key for key in changed if len(trunks.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
+    lacking += [key for key in unseen if key not in trunks]
     if lacking:
         seen = _unite([union, *(_settle(each, walks, before) for each in reversed(cut))])
         trunks = _unite([trunks, {key: seen[key] for key in lacking if key in seen}])
         changed = _differing(trunks, before)
-        lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before[key])]
+        lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before.get(key, ()))]
     unconfirmed = lacking if len(walks) == 1 else []
     return Assessment(
         walks=tuple(walks),

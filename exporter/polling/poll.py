@@ -162,11 +162,11 @@ class Poll:
             else:
                 self._walks.append(newest)
             self._rows = None  # it takes memory
-            maker, now = self._context.maker, clock.time()
+            maker, now, unseen = self._context.maker, clock.time(), self._snapshot.memory.missing
             if self._started_walks == 1 and self._before and (again := self._before.again(self._walks[-1], maker, now)):
                 return again
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, before, self._cut_walks)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, before, self._cut_walks, unseen)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None

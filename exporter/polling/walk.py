@@ -27,7 +27,6 @@ class Page:
 
     @property
     def is_echoed(self) -> bool:
-        """Whether the API says that this is the page that was asked for."""
         return self.pagination.current_page == self.number
 
 
@@ -65,7 +64,6 @@ class Walk:
 
     @cached_property
     def totals(self) -> frozenset[int | None]:
-        """The totals that the pages reported."""
         return frozenset(page.pagination.total for page in self.pages)
 
     @property
