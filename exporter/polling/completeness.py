@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from exporter.polling.walk import Walk
 from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, names_trunk
 
+MAX_WALKS = 3  # of a poll
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
@@ -22,8 +24,8 @@ class Assessment:
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
     acceptable: bool  # only the length of the list changed meanwhile, and as many rows came as it had at some moment
-    unseen: frozenset[str]  # trunks of the fleet before that the only walk did not see; none after several walks
-    partly_seen: RowsByTrunk  # trunks of which it saw some rows only, with the rows of the fleet before
+    unseen: frozenset[str]  # trunks of the fleet before that no walk saw, while another walk has to confirm that
+    partly_seen: RowsByTrunk  # likewise, trunks of which some rows only were seen, with the rows of the fleet before
     confirmed: bool  # nothing that the fleet before had is missing, or two walks listed the same without it
     drift: int  # the number of rows by which they differ from the total reported last
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
@@ -35,7 +37,7 @@ def assess(
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
     ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows. ``cut`` are
-    walks that did not come to an end, ``unseen`` keys of trunks that the only walk of the poll before did not see.
+    walks that did not come to an end, ``unseen`` the keys of trunks that were unseen in the poll before.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
@@ -58,7 +60,8 @@ def assess(
         trunks = _unite([trunks, {key: seen[key] for key in lacking if key in seen}])
         changed = _differing(trunks, before)
         lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before.get(key, ()))]
-    unconfirmed = lacking if len(walks) == 1 else []
+    confirmed = not lacking or any(_lists_the_same(walk, other) for other in walks if other is not walk)
+    unconfirmed = [] if confirmed or len(walks) == MAX_WALKS else lacking
     return Assessment(
         walks=tuple(walks),
         started_walks=len(walks),
@@ -68,7 +71,7 @@ def assess(
         acceptable=acceptable is not None,
         unseen=frozenset(key for key in unconfirmed if key not in trunks),
         partly_seen={key: before[key] for key in unconfirmed if key in trunks},
-        confirmed=not lacking or any(_lists_the_same(walk, other) for other in walks if other is not walk),
+        confirmed=confirmed,
         drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
         explanation="" if whole else _explain(newest, newest_trunks),
     )

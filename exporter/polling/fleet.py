@@ -32,7 +32,7 @@ class Fleet:
     concerns: Mapping[str, int]  # how many trunks are to be looked at, by concern; by "" for any
     pages: Mapping[bytes, Page]  # of the newest walk by the digests of their bodies, in their order
     result: PollResult
-    unconfirmed: RowsByTrunk  # of trunks of the fleet before that the only walk did not see, or not in all their rows
+    unconfirmed: RowsByTrunk  # of trunks of the fleet before that were not seen, or not in all their rows
     first_walk_sufficed: bool  # it was whole and confirmed
 
     @property
