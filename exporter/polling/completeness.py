@@ -5,11 +5,13 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
 from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, names_trunk
+
+MAX_WALKS = 3  # of a poll
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,17 +24,20 @@ class Assessment:
     changed: set[str]  # the keys of trunks whose rows differ from the fleet before
     whole: bool  # they are the list
     acceptable: bool  # only the length of the list changed meanwhile, and as many rows came as it had at some moment
-    unseen: frozenset[str]  # trunks of the fleet before that the only walk did not see; none after several walks
-    partly_seen: RowsByTrunk  # trunks of which it saw some rows only, with the rows of the fleet before
+    unseen: frozenset[str]  # trunks of the fleet before that no walk saw, while another walk has to confirm that
+    partly_seen: RowsByTrunk  # likewise, trunks of which some rows only were seen, with the rows of the fleet before
     confirmed: bool  # nothing that the fleet before had is missing, or two walks listed the same without it
     drift: int  # the number of rows by which they differ from the total reported last
     explanation: str  # what does not add up, for the log; empty where nothing is wrong
 
 
-def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
+def assess(
+    walks: Sequence[Walk], before: RowsByTrunk, cut: Sequence[Walk] = (), unseen: Iterable[str] = ()
+) -> Assessment:
     """Assess the walks of a poll so far, the newest last; there is at least one.
 
-    ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows.
+    ``before`` are the rows of the fleet before, which shows which trunks the API lists in several rows. ``cut`` are
+    walks that did not come to an end, ``unseen`` the keys of trunks that were unseen in the poll before.
     """
     settled = [(walk, _settle(walk, walks, before)) for walk in reversed(walks)]
     newest, newest_trunks = settled[0]
@@ -49,11 +54,14 @@ def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
     changed = _differing(trunks, before)
     # Of several rows of a trunk, one may be missing.
     lacking = [key for key in changed if len(trunks.get(key, ())) < len(before.get(key, ())) and names_trunk(key)]
+    lacking += [key for key in unseen if key not in trunks]
     if lacking:
-        trunks = _unite([trunks, {key: union[key] for key in lacking if key in union}])
+        seen = _unite([union, *(_settle(each, walks, before) for each in reversed(cut))])
+        trunks = _unite([trunks, {key: seen[key] for key in lacking if key in seen}])
         changed = _differing(trunks, before)
-        lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before[key])]
-    unconfirmed = lacking if len(walks) == 1 else []
+        lacking = [key for key in lacking if len(trunks.get(key, ())) < len(before.get(key, ()))]
+    confirmed = not lacking or any(_lists_the_same(walk, other) for other in walks if other is not walk)
+    unconfirmed = [] if confirmed or len(walks) == MAX_WALKS else lacking
     return Assessment(
         walks=tuple(walks),
         started_walks=len(walks),
@@ -63,7 +71,7 @@ def assess(walks: Sequence[Walk], before: RowsByTrunk) -> Assessment:
         acceptable=acceptable is not None,
         unseen=frozenset(key for key in unconfirmed if key not in trunks),
         partly_seen={key: before[key] for key in unconfirmed if key in trunks},
-        confirmed=not lacking or any(_lists_the_same(walk, other) for other in walks if other is not walk),
+        confirmed=confirmed,
         drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
         explanation="" if whole else _explain(newest, newest_trunks),
     )
@@ -101,7 +109,9 @@ def _settle(walk: Walk, walks: Sequence[Walk], before: RowsByTrunk) -> RowsByTru
     if len(walk.trunks) == walk.row_count:
         return walk.trunks
     others = [other for other in walks if other is not walk]
-    still = any(_is_same_list(walk, other) for other in others)
+    listed = walk.totals, Counter(row.digest for row in walk.rows)
+    # Where two walks saw the same, nothing moved, and repeats are the API's way of listing.
+    still = any(listed == (other.totals, Counter(row.digest for row in other.rows)) for other in others)
     lists = [before, *(other.trunks for other in others)]
     last = {row.key: row for row in walk.rows}
     moved = {
@@ -121,12 +131,6 @@ def _lists_alike(rows: Group, others: Group) -> bool:
     if are_siblings(rows):
         return Counter(row.channels for row in rows) == Counter(row.channels for row in others)
     return rows == others and len({row.digest for row in rows}) == len(rows)
-
-
-def _is_same_list(one: Walk, other: Walk) -> bool:
-    # If so, nothing moved, and repeats are the API's way of listing.
-    rows, other_rows = (Counter(row.digest for row in walk.rows) for walk in (one, other))
-    return one.totals == other.totals and rows == other_rows
 
 
 def _count(trunks: RowsByTrunk) -> int:

@@ -32,7 +32,7 @@ class Fleet:
     concerns: Mapping[str, int]  # how many trunks are to be looked at, by concern; by "" for any
     pages: Mapping[bytes, Page]  # of the newest walk by the digests of their bodies, in their order
     result: PollResult
-    unconfirmed: RowsByTrunk  # of trunks of the fleet before that the only walk did not see, or not in all their rows
+    unconfirmed: RowsByTrunk  # of trunks of the fleet before that were not seen, or not in all their rows
     first_walk_sufficed: bool  # it was whole and confirmed
 
     @property
@@ -73,10 +73,6 @@ class Fleet:
         # Once the clock was set back, no trunk may be out of service since the future.
         return self.maker is maker and self.made_at <= now
 
-    def has_buckets_for(self, maker: BucketMaker, now: float, count: int, around: Surroundings) -> bool:
-        is_split_alike = len(self.buckets) == count and self.around.bindings_known == around.bindings_known
-        return is_split_alike and self.may_be_kept(maker, now)
-
     def without_agent_names(self, maker: BucketMaker) -> "Fleet":
         """Return the fleet without the series that have names of agents, as it is shown until the next poll."""
         named = {family.name for family in TRUNK_FAMILIES if "agent_name" in family.labels}
@@ -105,7 +101,8 @@ def build_fleet(
         raise too_many(maker.max_trunks, f"the API lists {count} trunks")
     bucket_count = maker.bucket_count(count, len(before.buckets) if before else None)
     known = comparison.stored or {}
-    if before and before.has_buckets_for(maker, now, bucket_count, around):
+    split = bucket_count, around.bindings_known
+    if before and (len(before.buckets), before.around.bindings_known) == split and before.may_be_kept(maker, now):
         buckets, columns = list(before.buckets), before.columns
         changed = assessment.changed - held.keys()
         if around is not before.around:

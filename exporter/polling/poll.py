@@ -18,7 +18,7 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import Assessment, assess
+from exporter.polling.completeness import MAX_WALKS, Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.snapshot import Snapshot
 from exporter.polling.trunk_buffer import TrunkBuffer
@@ -26,8 +26,6 @@ from exporter.polling.walk import EncodedTrunks, ListShrankError, Page, Walk, re
 from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
 from exporter.trunks.rows import Row, RowsByTrunk, digits
-
-MAX_WALKS = 3
 
 _LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
@@ -74,6 +72,7 @@ class Poll:
             observer=context.client.observer,
         )
         self._walks: list[Walk] = []
+        self._cut_walks: list[Walk] = []  # until a page was gone
         self._started_walks = 0
         self._assessment: Assessment | None = None
         self._buffer = TrunkBuffer()  # of rows that the fleet before did not have
@@ -139,12 +138,10 @@ class Poll:
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
         clock = self._context.clock
-        before: RowsByTrunk
-        if self._before is not None:
-            before = self._before.trunks
-        else:  # a walk that misses trunks which are only remembered has to be confirmed, too
-            keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
-            before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
+        # A walk that misses trunks which are only remembered has to be confirmed, too.
+        keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
+        remembered: RowsByTrunk = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
+        before = self._before.trunks if self._before else remembered
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:
@@ -154,15 +151,18 @@ class Poll:
                         concurrency=self._workspace.concurrency,
                         max_trunks=self._workspace.max_trunks,
                     )
-            except ListShrankError:
-                continue
-            self._walks.append(newest)
+            except ListShrankError as error:
+                self._cut_walks.append(error.walk)
+                if not self._walks:
+                    continue
+            else:
+                self._walks.append(newest)
             self._rows = None  # it takes memory
-            maker, now = self._context.maker, clock.time()
-            if self._started_walks == 1 and self._before and (again := self._before.again(newest, maker, now)):
+            maker, now, unseen = self._context.maker, clock.time(), self._snapshot.memory.missing
+            if self._started_walks == 1 and self._before and (again := self._before.again(self._walks[-1], maker, now)):
                 return again
             # A walk that came in time is judged, however long that has to wait for the executor.
-            self._assessment = await self._context.off_the_loop(assess, self._walks, before)
+            self._assessment = await self._context.off_the_loop(assess, self._walks, before, self._cut_walks, unseen)
             if self._assessment.whole and self._assessment.confirmed:
                 break
         return None

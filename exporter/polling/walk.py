@@ -27,7 +27,6 @@ class Page:
 
     @property
     def is_echoed(self) -> bool:
-        """Whether the API says that this is the page that was asked for."""
         return self.pagination.current_page == self.number
 
 
@@ -45,9 +44,6 @@ def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: Row
     items, pagination = decode_page(body.plain)
     rows, trunks = read_rows(items, earlier, listed)
     return Page(number, body.digest, pagination, rows), trunks
-
-
-GetPage = Callable[[int], Awaitable[Page]]
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,6 @@ class Walk:
 
     @cached_property
     def totals(self) -> frozenset[int | None]:
-        """The totals that the pages reported."""
         return frozenset(page.pagination.total for page in self.pages)
 
     @property
@@ -81,14 +76,17 @@ class Walk:
 
 
 class ListShrankError(Exception):
-    """A page that the first one promised does not exist any more."""
+    """A page that the first one promised does not exist any more; ``walk`` has those that came before."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
 
 
 def too_many(max_trunks: int, seen: str) -> ApiError:
     return ApiError(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
-async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
+async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_trunks: int) -> Walk:
     """Read every page of the list.
 
     Page 1 reports how many there are; where it does not, the walk goes on page by page until there are no more.
@@ -106,7 +104,7 @@ async def walk(get: GetPage, *, concurrency: int, max_trunks: int) -> Walk:
             page = pages[number] = await get(number)
         except ApiError as error:
             if number > 1 and error.status in _GONE:
-                raise ListShrankError(f"page {number} is gone (HTTP {error.status})") from error
+                raise ListShrankError(Walk(tuple(pages.values()))) from error
             raise
         rows += len(page.rows)
         seen = max(rows, page.pagination.total or 0)

@@ -61,7 +61,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     gone: tuple[Gone, ...] = ()
     disabled: tuple[Disabled, ...] = ()
     dormant: tuple[Disabled, ...] = ()  # until another service carries the channel, or while the trunk is gone
-    missing: dict[str, State] = {}  # trunks that the only walk of the last poll did not see, as they were; by key
+    missing: dict[str, State] = {}  # trunks that the last poll did not see, nor confirm to be gone, as they were
     history: tuple[Change, ...] = ()  # the last changes, the newest last
 
     @property
@@ -84,7 +84,7 @@ class Comparison:
     """Compares the trunks of a poll with those of the poll before, part by part, and draws the consequences.
 
     ``memory`` is that after the poll before, which ``has_past`` says there was; ``stored`` are the states, by key, that
-    trunks had if no fleet has them, and ``unseen`` the keys of trunks that the only walk of the poll did not see.
+    trunks had if no fleet has them, and ``unseen`` the keys of trunks that the poll did not see, nor confirmed gone.
     """
 
     def __init__(
