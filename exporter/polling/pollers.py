@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 import structlog
 
@@ -25,8 +25,7 @@ _log = structlog.get_logger()
 _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second for a hundred
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A configuration, and what the pollers of its changed workspaces are made of, by name."""
 
     config: ValidatedConfig
@@ -57,9 +56,6 @@ class Pollers:
         self._limiter = asyncio.Semaphore(max_requests)
         self._pollers: dict[str, Poller] = {}
 
-    def is_healthy(self) -> bool:
-        return not self.dead()
-
     def dead(self) -> tuple[str, ...]:
         """Return the names of the workspaces whose poller has died."""
         return tuple(name for name, poller in self._pollers.items() if poller.is_dead)
@@ -69,16 +65,12 @@ class Pollers:
         return tuple(poller.status for poller in self._pollers.values())
 
     def prepare(self, config: ValidatedConfig) -> Prepared:
-        """Make all that ``apply`` needs and that may fail; nothing is ended or begun, and no event loop is needed.
-
-        Raises:
-            ConfigError: it cannot be made.
-        """
+        """Make all that ``apply`` needs and that may fail, or raise a ConfigError; it needs no event loop."""
         parts: dict[str, tuple[PollContext, ApiMetrics]] = {}
         problems: list[str] = []
         for workspace in config.workspaces:
             before = self._pollers.get(workspace.name)
-            if before and not before.is_dead and before.is_configured_as(workspace, config.metrics):
+            if before and not before.is_dead and before.settings == (workspace, config.metrics):
                 continue
             api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
             try:
