@@ -100,17 +100,17 @@ class Pollers:
         once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
         changed.
         """
-        before, names = self._pollers, [workspace.name for workspace in prepared.config.workspaces]
+        before, names = {**self._pollers}, [workspace.name for workspace in prepared.config.workspaces]
         replaced = [poller for name, poller in before.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
         await asyncio.gather(*(poller.end() for poller in replaced))
-        new: dict[str, Poller] = {}
         for name, (context, api_metrics) in prepared.parts.items():
+            await asyncio.sleep(0)  # scrapes are answered meanwhile
             api_metrics.configure(context.workspace)
-            snapshot = before[name].snapshot_for(context) if name in before else None
-            new[name] = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
-            new[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
-        self._pollers = {name: new.get(name) or before[name] for name in names}
+            last = before[name].snapshot_for(context) if name in before else None
+            self._pollers[name] = Poller(context, api_metrics, self._exposition, snapshot=last, storage=self._storage)
+            self._pollers[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
+        self._pollers = {name: self._pollers[name] for name in names}
         self._exposition.keep(self._pollers)
         if self._storage is not None:
             self._storage.keep(self._pollers)
