@@ -40,8 +40,7 @@ def test_a_file_that_hangs_times_out_and_late_content_is_returned_by_the_next_re
 
 
 def test_threads_are_used_again() -> None:
-    threads = [start_thread(threading.current_thread).result() for _ in range(100)]
-    assert len(set(threads)) < 50
+    assert len({start_thread(threading.current_thread).result() for _ in range(100)}) < 50
 
 
 def test_the_content_of_a_pipe_is_kept_until_there_is_more() -> None:
