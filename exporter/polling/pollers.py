@@ -96,19 +96,19 @@ class Pollers:
     async def apply(self, prepared: Prepared) -> None:
         """Poll the workspaces of a configuration that was prepared since the last one was applied, and no others.
 
-        Workspaces that are configured as before go on undisturbed, unless their poller died. Others are polled at
-        once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
-        changed.
+        Workspaces that are configured as before go on undisturbed, unless their poller died. Others are polled at once;
+        what is known of them stays unless their address, their filter or the style of numbers has changed.
         """
-        before, names = {**self._pollers}, [workspace.name for workspace in prepared.config.workspaces]
-        replaced = [poller for name, poller in before.items() if name not in names or name in prepared.parts]
+        names = dict.fromkeys(workspace.name for workspace in prepared.config.workspaces)
+        replaced = [poller for name, poller in self._pollers.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
         await asyncio.gather(*(poller.end() for poller in replaced))
         for name, (context, api_metrics) in prepared.parts.items():
             await asyncio.sleep(0)  # scrapes are answered meanwhile
             api_metrics.configure(context.workspace)
-            last = before[name].snapshot_for(context) if name in before else None
+            last = self._pollers[name].snapshot_for(context) if name in self._pollers else None
             self._pollers[name] = Poller(context, api_metrics, self._exposition, snapshot=last, storage=self._storage)
+        for name in prepared.parts:  # only now: their polls would hold up the others
             self._pollers[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
         self._pollers = {name: self._pollers[name] for name in names}
         self._exposition.keep(self._pollers)
