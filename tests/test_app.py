@@ -15,6 +15,7 @@ NAMES = [f"workspace-{number}" for number in range(12)]
 MANY = tuple(map(workspace, NAMES))
 TWO = MANY[0], replace(MANY[1], poll_interval=5.0)
 SHARDED = {"elsewhere": dict.fromkeys(NAMES[1:], Shard(0, 3)), "shard": Shard(1, 3)}
+A_THIRD = {"shard": "1 of 3", "configured": 12, "workspaces": 1, "names": "workspace-0", "poll_intervals": "1m"}
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,7 @@ SHARDED = {"elsewhere": dict.fromkeys(NAMES[1:], Shard(0, 3)), "shard": Shard(1,
     [
         (TWO, {}, {"workspaces": 2, "names": "workspace-0, workspace-1", "poll_intervals": "5s, 1m"}),
         (MANY, {}, {"workspaces": 12, "names": f"{', '.join(NAMES[:10])}, …", "poll_intervals": "1m"}),
-        (
-            MANY[:1],
-            SHARDED,
-            {"shard": "1 of 3", "configured": 12, "workspaces": 1, "names": "workspace-0", "poll_intervals": "1m"},
-        ),
+        (MANY[:1], SHARDED, A_THIRD),
     ],
     ids=["two workspaces", "many workspaces", "a shard"],
 )

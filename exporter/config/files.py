@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from queue import Empty, Full, Queue, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 import yaml
@@ -64,12 +65,14 @@ class Content(NamedTuple):
     status: os.stat_result
 
 
+# Of threads that wait for a call: starting one for each token of a thousand workspaces holds up the event loop.
+_idle = Queue[SimpleQueue[Callable[[], None]]](8)
 _lock = threading.Lock()
 _readings: dict[Path, tuple[Future[Content], float]] = {}  # under way, with their deadlines
 _pipes: dict[tuple[int, int], bytes] = {}  # by device and inode; the content of a pipe can be read once
 
 
-def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T]:
+def start_thread(function: Callable[[], T]) -> Future[T]:
     """Call a function that may hang in a thread of its own; the program ends without waiting for it."""
     future: Future[T] = Future()
     future.set_running_or_notify_cancel()  # a waiter that is cancelled does not cancel it for the others
@@ -81,17 +84,29 @@ def start_thread(function: Callable[[], T], name: str | None = None) -> Future[T
             future.set_exception(error)
 
     try:
-        threading.Thread(target=run, name=name, daemon=True).start()
-    except RuntimeError as error:
-        raise OSError(errno.EAGAIN, str(error)) from error
+        calls = _idle.get_nowait()
+    except Empty:
+        calls = SimpleQueue()
+        try:
+            threading.Thread(target=_call_each, args=(calls,), daemon=True).start()
+        except RuntimeError as error:
+            raise OSError(errno.EAGAIN, str(error)) from error
+    calls.put(run)
     return future
+
+
+def _call_each(calls: SimpleQueue[Callable[[], None]]) -> None:
+    with suppress(Full):
+        while True:
+            calls.get()()
+            _idle.put_nowait(calls)
 
 
 def begin_reading(path: Path, limit: int = _MAX_BYTES, timeout: float = _TIMEOUT) -> tuple[Future[Content], float]:
     """Start reading a file of at most ``limit`` bytes, or join a running read; return it with its deadline."""
     with _lock:
         if path not in _readings:
-            reading = start_thread(partial(_read, path, limit), f"read {path.name}")
+            reading = start_thread(partial(_read, path, limit))
             _readings[path] = reading, time.monotonic() + timeout
         return _readings[path]
 

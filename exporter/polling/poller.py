@@ -10,7 +10,6 @@ import structlog
 from exporter.api.errors import ApiError, Reason
 from exporter.config.credentials import CredentialsError, Secret, read_token
 from exporter.config.files import open_files_remedy
-from exporter.config.settings import Metrics, Workspace
 from exporter.metrics.api_metrics import DATA_STALE, SERIES, ApiMetrics
 from exporter.metrics.exposition import Exposition, Segments, View
 from exporter.metrics.gzip_segments import compress
@@ -49,6 +48,7 @@ class Poller:
     ) -> None:
         self.context = context
         self._workspace = context.workspace
+        self.settings = context.workspace, context.maker.metrics
         self._clock = context.clock
         self._log = structlog.get_logger(workspace=self._workspace.name)
         self.api_metrics = api_metrics
@@ -76,9 +76,6 @@ class Poller:
     def is_dead(self) -> bool:
         # Only a bug ends a poller that was not told to end.
         return self._task is not None and self._task.done() and not self._ended
-
-    def is_configured_as(self, workspace: Workspace, metrics: Metrics) -> bool:
-        return (self._workspace, self.context.maker.metrics) == (workspace, metrics)
 
     def snapshot_for(self, successor: PollContext) -> Snapshot:
         """Return the part of the snapshot that the poller after a reload may take over and show."""
@@ -235,7 +232,7 @@ class Poller:
                 trunks={**snapshot.segments, **decided_at_scrape(0, snapshot.series)},
                 stale=decided_at_scrape(1, 0),
                 expires_at=since + self._workspace.max_staleness,
-                polled=bool(snapshot.polls),
+                polled=bool(snapshot.polls.recent),
             )
         )
 
@@ -252,11 +249,8 @@ class Poller:
             return
         patience = max(self._workspace.poll_interval, min(_MAX_AUTH_WAIT, self._workspace.max_staleness / 2))
         self._next_poll_at = due = max(due, self._clock.monotonic() + patience)
-        while (left := due - self._clock.monotonic()) > 0 and not await self._has_new_token():
+        while (left := due - self._clock.monotonic()) > 0:
+            with contextlib.suppress(CredentialsError):
+                if await read_token(self._workspace.credentials) != self._token:
+                    return
             await self._clock.sleep(min(_TOKEN_CHECK, left))
-
-    async def _has_new_token(self) -> bool:
-        try:
-            return await read_token(self._workspace.credentials) != self._token
-        except CredentialsError:
-            return False

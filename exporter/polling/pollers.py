@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 import structlog
 
@@ -25,8 +25,7 @@ _log = structlog.get_logger()
 _SPREAD = 0.01  # seconds that a workspace adds to the start: at most a second for a hundred
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A configuration, and what the pollers of its changed workspaces are made of, by name."""
 
     config: ValidatedConfig
@@ -57,9 +56,6 @@ class Pollers:
         self._limiter = asyncio.Semaphore(max_requests)
         self._pollers: dict[str, Poller] = {}
 
-    def is_healthy(self) -> bool:
-        return not self.dead()
-
     def dead(self) -> tuple[str, ...]:
         """Return the names of the workspaces whose poller has died."""
         return tuple(name for name, poller in self._pollers.items() if poller.is_dead)
@@ -69,16 +65,12 @@ class Pollers:
         return tuple(poller.status for poller in self._pollers.values())
 
     def prepare(self, config: ValidatedConfig) -> Prepared:
-        """Make all that ``apply`` needs and that may fail; nothing is ended or begun, and no event loop is needed.
-
-        Raises:
-            ConfigError: it cannot be made.
-        """
+        """Make all that ``apply`` needs and that may fail, or raise a ConfigError; it needs no event loop."""
         parts: dict[str, tuple[PollContext, ApiMetrics]] = {}
         problems: list[str] = []
         for workspace in config.workspaces:
             before = self._pollers.get(workspace.name)
-            if before and not before.is_dead and before.is_configured_as(workspace, config.metrics):
+            if before and not before.is_dead and before.settings == (workspace, config.metrics):
                 continue
             api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
             try:
@@ -104,21 +96,21 @@ class Pollers:
     async def apply(self, prepared: Prepared) -> None:
         """Poll the workspaces of a configuration that was prepared since the last one was applied, and no others.
 
-        Workspaces that are configured as before go on undisturbed, unless their poller died. Others are polled at
-        once; what is known of them stays unless their address, their filter or the way in which numbers are shown has
-        changed.
+        Workspaces that are configured as before go on undisturbed, unless their poller died. Others are polled at once;
+        what is known of them stays unless their address, their filter or the style of numbers has changed.
         """
-        before, names = self._pollers, [workspace.name for workspace in prepared.config.workspaces]
-        replaced = [poller for name, poller in before.items() if name not in names or name in prepared.parts]
+        names = dict.fromkeys(workspace.name for workspace in prepared.config.workspaces)
+        replaced = [poller for name, poller in self._pollers.items() if name not in names or name in prepared.parts]
         # An old poller must not show anything once the new one has begun.
         await asyncio.gather(*(poller.end() for poller in replaced))
-        new: dict[str, Poller] = {}
         for name, (context, api_metrics) in prepared.parts.items():
+            await asyncio.sleep(0)  # scrapes are answered meanwhile
             api_metrics.configure(context.workspace)
-            snapshot = before[name].snapshot_for(context) if name in before else None
-            new[name] = Poller(context, api_metrics, self._exposition, snapshot=snapshot, storage=self._storage)
-            new[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
-        self._pollers = {name: new.get(name) or before[name] for name in names}
+            last = self._pollers[name].snapshot_for(context) if name in self._pollers else None
+            self._pollers[name] = Poller(context, api_metrics, self._exposition, snapshot=last, storage=self._storage)
+        for name in prepared.parts:  # only now: their polls would hold up the others
+            self._pollers[name].start(self._random.uniform(0, len(prepared.parts) * _SPREAD))
+        self._pollers = {name: self._pollers[name] for name in names}
         self._exposition.keep(self._pollers)
         if self._storage is not None:
             self._storage.keep(self._pollers)

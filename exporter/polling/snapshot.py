@@ -1,6 +1,7 @@
 """The snapshot of a workspace: its trunks, its memory, and its last polls."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from exporter.api.errors import Reason
 from exporter.config.settings import Workspace
@@ -14,8 +15,7 @@ _KEPT_POLLS = 40
 _KEPT_FAILURES = 5  # longer than the polls, so that a night's outage can still be looked at in the morning
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     reason: Reason
     message: str
 
@@ -37,9 +37,6 @@ class PollHistory:
 
     recent: tuple[EndedPoll, ...] = ()
     failed: tuple[EndedPoll, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.recent)
 
     @property
     def ends_in_failure(self) -> bool:
@@ -90,8 +87,7 @@ class Snapshot:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     workspace: Workspace
     snapshot: Snapshot
     next_poll_at: float | None  # by the clock's ``monotonic``; None during a poll

@@ -63,7 +63,6 @@ class Storage:
 
     Args:
         folder: made where it is missing.
-        clock: bounds how long reading and ending may take.
         show_health: is called with 1, or with 0: while a file cannot be written, and after one could not be read.
         executor: runs one call after the other.
     """
@@ -81,6 +80,7 @@ class Storage:
         self._tasks: set[asyncio.Task[Any]] = set()  # the event loop keeps weak references only
         self._lock: int | None = None
         self._in_use = False  # by another process
+        self._answered_at = clock.monotonic()  # when the disk last did
         # Its own, so that a disk that hangs delays neither polls nor scrapes.
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="storage")
         show_health(1)
@@ -168,6 +168,8 @@ class Storage:
     async def _try(self, name: str, path: Path, problem: str, called: asyncio.Future[T]) -> T | None:
         """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
         await self._wait(called)
+        while not called.done() and self._clock.monotonic() < self._answered_at + _MAX_WAITING:
+            await self._wait(called)  # for its turn
         if not called.done():
             self._note(name, path, f"{problem} (the disk does not answer within {_MAX_WAITING:g}s)")
         try:
@@ -175,6 +177,8 @@ class Storage:
         except (OSError, StorageInUseError, _FileError) as error:
             self._note(name, path, f"{problem} ({getattr(error, 'strerror', None) or error})")
             return None
+        finally:
+            self._answered_at = self._clock.monotonic()
         self._note(name, path, None)
         return result
 

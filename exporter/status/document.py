@@ -190,7 +190,7 @@ def _poll(poll: EndedPoll) -> Json:
 
 def _state_of(status: Status, monotonic: float) -> WorkspaceState:
     snapshot = status.snapshot
-    if not snapshot.polls:
+    if not snapshot.polls.recent:
         return WorkspaceState.STARTING
     if monotonic >= snapshot.succeeded_at + status.workspace.max_staleness:
         return WorkspaceState.STALE

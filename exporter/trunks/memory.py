@@ -109,7 +109,10 @@ class Comparison:
         self._after: dict[str, State] = {}  # of these, and of trunks of which more is remembered
         self._consequential: list[Change] = []
         self._counts = Counter[ChangeKind]()
-        self._history = deque(memory.history, HISTORY)
+        history = memory.history
+        if history and history[-1].time > now:  # the clock may have been set back
+            history = tuple(msgspec.structs.replace(change, time=min(change.time, now)) for change in history)
+        self._history = deque(history, HISTORY)
 
     def add(self, before: States, after: States) -> None:
         """Compare some trunks; those that have not changed may be left out."""

@@ -158,6 +158,10 @@ def test_the_proxy_of_the_file_has_precedence_and_unused_variables_may_be_invali
     assert (proxy_of(config), config.warnings) == ("http://own:1", ())
     config = with_proxies(ALL_PROXY=SOCKS, HTTP_PROXY="127.0.0.1:abc", NO_PROXY="mihu.ai")
     assert (proxy_of(config), config.warnings) == (None, ())
+    config = with_proxies(ALL_PROXY=PROXY, NO_PROXY="10.0.0.0/33,mihu.ai")
+    assert proxy_of(config) is None
+    (warning,) = config.warnings
+    assert 'the environment variable NO_PROXY: "10.0.0.0/33" is not a host' in warning
 
 
 @pytest.mark.parametrize(
@@ -175,10 +179,3 @@ def test_an_invalid_variable_is_refused_by_its_name(
         with_proxies(**variables)
     (problem,) = refused.value.problems
     assert problem.endswith(f"config.yaml: global.proxy_from_environment: the environment variable {message}")
-
-
-def test_an_entry_of_no_proxy_that_cannot_be_read_is_warned_about(with_proxies: WithProxies) -> None:
-    config = with_proxies(ALL_PROXY=PROXY, NO_PROXY="10.0.0.0/33,mihu.ai")
-    assert proxy_of(config) is None
-    (warning,) = config.warnings
-    assert 'the environment variable NO_PROXY: "10.0.0.0/33" is not a host' in warning

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.config.credentials import Authorization, CredentialsError, Secret
-from exporter.config.files import begin_reading, read_file
+from exporter.config.files import begin_reading, read_file, start_thread
 from exporter.config.loading import load
 from exporter.config.problems import ConfigError
 
@@ -33,10 +33,14 @@ def test_a_file_that_hangs_times_out_and_late_content_is_returned_by_the_next_re
         with pytest.raises(TimeoutError) as gone:
             read_file(pipe, LIMIT, timeout=0.01)
         assert gone.value.strerror == "nothing came within 0.01s"
-    (reader,) = [thread for thread in threading.enumerate() if thread.name == "read pipe"]
+    reading, _ = begin_reading(pipe)
     pipe.write_bytes(b"late")
-    reader.join()
+    assert reading.result().data == b"late"
     assert read_file(pipe, LIMIT).data == b"late"
+
+
+def test_threads_are_used_again() -> None:
+    assert len({start_thread(threading.current_thread).result() for _ in range(100)}) < 50
 
 
 def test_the_content_of_a_pipe_is_kept_until_there_is_more() -> None:

@@ -150,22 +150,17 @@ class TestTheExample:
 NAMES = [f"workspace-{number}" for number in range(1000)]
 
 
-def configured(names: list[str]) -> ValidatedConfig:
-    return ValidatedConfig(workspaces=tuple(map(workspace, names)))
-
-
 @given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
-def test_each_workspace_has_exactly_one_owner(names: list[str], total: int) -> None:
-    shares = [configured(names).share(Shard(ordinal, total)).workspaces for ordinal in range(total)]
-    polled = Counter(workspace.name for share in shares for workspace in share)
-    assert polled == Counter(names)
-
-
-def test_a_share_knows_who_polls_the_rest() -> None:
-    part = configured(NAMES).share(Shard(1, 3))
-    owners = {name: Shard(1, 3).owner(name) for name in NAMES}
-    assert part.shard == Shard(1, 3)
-    assert part.elsewhere == {name: shard for name, shard in owners.items() if shard.ordinal != 1}
+def test_each_workspace_has_exactly_one_owner_and_each_share_knows_who_polls_the_rest(
+    names: list[str], total: int
+) -> None:
+    shards = [Shard(ordinal, total) for ordinal in range(total)]
+    shares = [ValidatedConfig(workspaces=tuple(map(workspace, names))).share(shard) for shard in shards]
+    assert [share.shard for share in shares] == shards
+    assert Counter(workspace.name for share in shares for workspace in share.workspaces) == Counter(names)
+    owners = {name: Shard(0, total).owner(name) for name in names}
+    for shard, share in zip(shards, shares, strict=True):
+        assert share.elsewhere == {name: owner for name, owner in owners.items() if owner != shard}
 
 
 def owner(name: str, total: int) -> int:
@@ -176,10 +171,7 @@ def test_shards_have_like_shares_and_a_new_one_takes_its_own_and_moves_nothing_e
     shares = Counter(owner(name, 4) for name in NAMES)
     assert all(200 <= shares[ordinal] <= 300 for ordinal in range(4))
     assert {owner(name, 4) for name in NAMES if owner(name, 3) != owner(name, 4)} == {3}
-
-
-def test_owners_do_not_depend_on_the_process() -> None:
-    """Shards are processes of their own: they must agree without talking."""
+    # Shards are processes of their own: they must agree without talking.
     assert [owner(name, 3) for name in ("acme", "globex", "initech", "umbrella")] == [0, 2, 0, 0]
 
 

@@ -43,15 +43,8 @@ def show(load_text: Callable[[str], ValidatedConfig]) -> Show:
 def test_every_setting_in_force_is_shown(show: Show) -> None:
     text = show("workspaces: [{subdomain: acme, authorization: {credentials_env: X}}]")
     assert text.startswith(
-        "workspaces:\n"
-        "- name: acme\n"
-        "  base_url: https://acme.mihu.ai\n"
-        "  authorization:\n"
-        "    credentials_env: X\n"
-        "  poll_interval: 1m\n"
-        "  poll_timeout: 50s\n"
-        "  request_timeout: 10s\n"
-        "  max_staleness: 5m\n"
+        "workspaces:\n- name: acme\n  base_url: https://acme.mihu.ai\n  authorization:\n    credentials_env: X\n"
+        "  poll_interval: 1m\n  poll_timeout: 50s\n  request_timeout: 10s\n  max_staleness: 5m\n"
     )
     assert "  statuses:\n    active:\n    - active\n    - in[_-]?use\n    - enabled\n    pending:\n    - .*(" in text
     assert "  remember:\n    lost: 7d\n    gone: 1d\n" in text

@@ -102,12 +102,8 @@ def test_invalid_hosts_are_refused() -> None:
         ("à.", "àè", True),
         (".", "\ud800", True),
         ("", "", True),
+        (r"(\+?[0-9]+)+x", "1" * 128, False),  # for which Python's own engine would try 2 ** 128 ways
     ],
 )
 def test_the_whole_text_has_to_match(expression: str, text: str, *, matches: bool) -> None:
     assert compile_pattern(expression).matches(text) is matches
-
-
-def test_nested_repetition_ends() -> None:
-    """Python's own engine would try 2 ** 128 ways."""
-    assert not compile_pattern(r"(\+?[0-9]+)+x").matches("1" * 128)

@@ -84,7 +84,6 @@ async def test_a_second_process_is_refused_and_what_is_lost_while_none_runs_is_f
 @pytest.mark.parametrize("site", [300], indirect=True)
 async def test_a_full_disk_costs_neither_polls_nor_what_was_stored(site: Site) -> None:
     """A limit on the size of files stands for the disk: writing fails just so, in the middle of a file."""
-
     async with site.started() as exporter:
         file = await site.is_stored()
         before = file.read_bytes()
@@ -122,9 +121,8 @@ async def test_in_a_read_only_folder_what_is_stored_is_read_and_nothing_written_
         async with site.started(*WITHOUT_POWERS) as exporter:
             assert _lost(await exporter.metrics()) == 1
             await exporter.shows("mihu_exporter_storage_healthy 0")
-            await exporter.program.says(
-                "nothing is stored; --storage.path has to be a folder that this user may write in"
-            )
+            told = "nothing is stored; --storage.path has to be a folder that this user may write in"
+            await exporter.program.says(told)
             assert file.read_bytes() == before
             site.storage.chmod(0o700)
             await exporter.shows("mihu_exporter_storage_healthy 1")

@@ -1,5 +1,6 @@
 """Reading a large fleet against a rate limit, in simulated time."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
@@ -105,13 +106,17 @@ async def test_many_workspaces_are_not_polled_together_neither_at_the_start_nor_
     workspaces = (workspace(f"w{number}", credentials=mark) for number, mark in enumerate(marks))
     with structlog.testing.capture_logs():
         pollers = Pollers(exposition(clock=clock), clock=clock, random=Random(1), executor=InlineExecutor())  # noqa: S311 - a repeatable one
-        await pollers.apply(pollers.prepare(ValidatedConfig(workspaces=tuple(workspaces))))
+        applying = asyncio.create_task(pollers.apply(pollers.prepare(ValidatedConfig(workspaces=tuple(workspaces)))))
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert 0 < len(pollers.statuses()) < 100  # scrapes are answered meanwhile
+        await applying
         await clock.advance(1.0)
         first = [mark.began[0] for mark in marks]
         assert len(set(first)) == 100
         assert max(Counter(int(moment * 10) for moment in first).values()) < 25
         await clock.advance(149.0)
-        assert pollers.is_healthy()
+        assert not pollers.dead()
         await pollers.end()
     assert all(len(mark.began) >= 3 for mark in marks)
     in_a_sixth = Counter(int(mark.began[1] % 60 // 10) for mark in marks)

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from support.clock import ManualClock
 from support.executor import InlineExecutor
 from support.past import DISABLED, GONE, HOUR, LOST, OUT_OF_SERVICE, START, Past
 from support.polling import Bench, Listing, polled
 from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
 
-from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember
+from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember, Workspace
 from exporter.polling.storage import Storage, StorageInUseError
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
@@ -299,6 +300,19 @@ class TestADiskThatHangs:
             f"{NOTHING_STORED} (the disk does not answer within 1s)",
             "what was remembered cannot be read (the disk does not answer within 1s)",
         ]
+
+    async def test_is_none_that_answers_one_call_after_the_other(self, tmp_path: Path) -> None:
+        disk, clock = InlineExecutor(), ManualClock()
+        disk.become_busy()
+        storage = Storage(tmp_path, clock, lambda _: None, disk)
+        with capture_logs() as log:
+            for name in ("acme", "globex", "initech"):
+                asyncio.create_task(storage.load(Workspace(name=name), Metrics()))  # noqa: RUF006 - awaited below
+            for _ in range(3):
+                await clock.advance(0.9)
+                disk.run_next()
+            await clock.settle()
+        assert log == []
 
     def test_at_the_start_costs_nothing_that_was_remembered(self, process: Process) -> None:
         process.poll(*LISTED)

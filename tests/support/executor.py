@@ -27,6 +27,9 @@ class InlineExecutor(Executor):
             self._waiting.pop()()
         return future
 
+    def run_next(self) -> None:
+        self._waiting.pop(0)()
+
     def catch_up(self) -> None:
         """Run what waits, and from now on everything at once."""
         self._free_for = -1

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.past import DAY, HOUR, OneWalk, Past, days, polled
+from support.past import DAY, HOUR, START, OneWalk, Past, days, polled
 from support.trunks import Row, bindings, bound, row, rows
 
 from exporter.config.settings import ExpectRule, Filter, Match, Metrics
@@ -238,6 +238,7 @@ class TestAClockThatJumps:
         past.poll(unanswered(), OTHER, after=1000 * DAY)
         past.poll(unanswered(), OTHER, after=-1000 * DAY)
         assert past.lost() == [lost(poll=1)]
+        assert {change.time for change in past.memory.history} == {START + past.now}
         past.poll(unanswered(), OTHER, after=7 * DAY)
         assert past.lost() == []
 
