@@ -76,8 +76,6 @@ class Client:
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
         query = {name: value for name, value in query.items() if value is not None}
         self._url = httpx.URL(workspace.base_url + LIST_PATH, params=query)
-        server_name = workspace.tls.server_name
-        self._extensions = {} if server_name is None else {"sni_hostname": server_name}
         self._certificates = Certificates(workspace.tls, workspace=workspace.name)
         if not workspace.tls.files:
             self._certificates.load()
@@ -115,7 +113,7 @@ class Client:
             "GET",
             f"{self._url}&page={number}",
             headers={**_HEADERS, "Authorization": f"Bearer {token.reveal}"},
-            extensions={**self._extensions, "trace": check_order(self._trace)},
+            extensions={"trace": self._make_trace()},
         )
         try:
             async with (
@@ -131,6 +129,33 @@ class Client:
             raise ApiError(Reason.TIMEOUT, seen) from error
         except (httpx.HTTPError, OSError) as error:  # httpcore passes on what TLS says after the handshake
             raise transport_error(error, self._workspace) from error
+
+    def _make_trace(self) -> Trace:
+        """Return the trace of a request: it refuses a response that arrived before, and names the API for TLS.
+
+        A server may send more than one response to a request. httpcore looks for such bytes in the socket before it
+        reuses a connection. Bytes that came together with the previous response have been read already: a response
+        made of them is there without waiting.
+
+        httpcore's extension sni_hostname would name an https:// proxy instead of the API that a tunnel leads to. The
+        dot that keeps resolvers from trying search domains is in no certificate.
+        """
+        waited = asyncio.Event()
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            if event == "http11.receive_response_headers.started":
+                waited.clear()
+                asyncio.get_running_loop().call_soon(waited.set)
+            elif event == "http11.receive_response_headers.complete" and not waited.is_set():
+                remedy = "if it lasts, check what answers there, and the proxy"
+                raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
+            elif event == ("proxy" if self._workspace.proxy else "connection") + ".start_tls.started":
+                name = self._workspace.tls.server_name or info["server_hostname"]
+                info["server_hostname"] = name.removesuffix(".")  # these are the arguments of what starts now
+            if self._trace is not None:
+                await self._trace(event, info)
+
+        return trace
 
     async def _read(self, response: httpx.Response) -> body.Body:
         encoding = response.headers.get("Content-Encoding", "")
@@ -189,10 +214,14 @@ class Client:
 
         It has no time-outs: httpx bounds single reads, and a server may send a byte at a time.
         """
+        # Until the files have been read, no certificate is trusted.
+        context = self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        proxy = self._workspace.proxy and httpx.Proxy(self._workspace.proxy)
+        if proxy and proxy.url.scheme == "https":
+            proxy.ssl_context = context  # httpcore's own would trust other authorities
         return self._given or httpx.AsyncHTTPTransport(
-            # Until the files have been read, no certificate is trusted.
-            verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=self._workspace.proxy,
+            verify=context,
+            proxy=proxy,
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=None,  # the throttle bounds them
@@ -200,28 +229,6 @@ class Client:
                 keepalive_expiry=_KEEP_ALIVE,
             ),
         )
-
-
-def check_order(trace: Trace | None) -> Trace:
-    """Return a trace that refuses a response which arrived before its request, and calls ``trace``.
-
-    A server may send more than one response to a request. httpcore looks for such bytes in the socket before it reuses
-    a connection. Bytes that came together with the previous response have been read already: a response made of them
-    is there without waiting.
-    """
-    waited = asyncio.Event()
-
-    async def check(event: str, info: dict[str, Any]) -> None:
-        if event == "http11.receive_response_headers.started":
-            waited.clear()
-            asyncio.get_running_loop().call_soon(waited.set)
-        elif event == "http11.receive_response_headers.complete" and not waited.is_set():
-            remedy = "if it lasts, check what answers there, and the proxy"
-            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
-        if trace is not None:
-            await trace(event, info)
-
-    return check
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:

@@ -255,8 +255,6 @@ EACH_REFUSED.__cause__ = ExceptionGroup(
         (httpx.RemoteProtocolError("bad"), Reason.CONNECTION, "the connection broke: bad"),
         (httpx.ReadError("\x1b[31m\n"), Reason.CONNECTION, "the connection broke: \ufffd[31m\ufffd"),
         (httpx.ProxyError("503"), Reason.CONNECTION, "the proxy refused: 503"),
-        (httpx.ConnectTimeout("slow"), Reason.TIMEOUT, "the connection timed out: slow"),
-        (httpx.ReadTimeout("slow"), Reason.TIMEOUT, "the connection timed out: slow"),
     ],
     ids=repr,
 )
