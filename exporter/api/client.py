@@ -169,8 +169,8 @@ class Client:
         if not response.is_redirect:
             with suppress(ApiError):  # the status tells more than a broken error page
                 message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
-        wait = retry_after(response.headers.get("Retry-After"), now=self._clock.time())
-        raise response_error(response, message, wait)
+        now = http_date(response.headers.get("Date", "")) or self._clock.time()  # its clock may differ from ours
+        raise response_error(response, message, retry_after(response.headers.get("Retry-After"), now=now))
 
     async def _follow_certificates(self) -> None:
         """Renew connections if the files of ``tls_config`` have changed; an ApiError says that none can be used."""
