@@ -31,7 +31,6 @@ _HEADERS = {
     "User-Agent": f"mihu-trunk-exporter/{__version__}",
 }
 _ERROR_LIMIT = 2**16  # bytes read of the body of another status than 200
-_KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 _MAX_IDLE = share_files().idle  # connections of all workspaces
 
 
@@ -167,8 +166,9 @@ class Client:
                 raise
         message = ""
         if not response.is_redirect:
-            with suppress(ApiError):  # the status tells more than a broken error page
-                message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
+            with suppress(ApiError, httpx.HTTPError, OSError):  # the status tells more than a broken error page
+                async with self._clock.timeout_at(self._clock.monotonic() + self._workspace.request_timeout / 2):
+                    message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
         now = http_date(response.headers.get("Date", "")) or self._clock.time()  # its clock may differ from ours
         raise response_error(response, message, retry_after(response.headers.get("Retry-After"), now=now))
 
@@ -226,7 +226,7 @@ class Client:
             limits=httpx.Limits(
                 max_connections=None,  # the throttle bounds them
                 max_keepalive_connections=self._workspace.concurrency,
-                keepalive_expiry=_KEEP_ALIVE,
+                keepalive_expiry=60.0,  # seconds, so that polls a minute apart may share a connection
             ),
         )
 

@@ -1,7 +1,6 @@
 """Real connections to servers on the loopback interface: how they break, and how they are kept and renewed."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import struct
@@ -20,12 +19,12 @@ from support.processes import eventually
 from support.streams import HEAD_END, Serve, listening, tunnel
 
 from exporter.api.errors import ApiError, Reason
+from exporter.clock import Clock
 from exporter.config.settings import TLS
 
 
 async def reset(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
 
@@ -63,6 +62,16 @@ class TestAConnection:
         assert error.reason is Reason.CONNECTION
         assert error.seen.startswith("no file is left to connect with: ")
         assert "LimitNOFILE" in error.remedy
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_a_status_counts_without_the_rest_of_its_page(*, ends: bool) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(HEAD_END)
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 9\r\n\r\n{")
+        await (writer.drain() if ends else reader.read())
+
+    assert (await error_of(refuse, request_timeout=0.2, clock=Clock())).reason is Reason.AUTH
 
 
 @dataclass
@@ -109,22 +118,13 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
 
 
 async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use(certificates: "Certificates") -> None:
-    open_now = 0
     tls = TLS(ca_file=certificates[0])  # the system's authorities take long to load
-
-    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal open_now
-        open_now += 1
-        with contextlib.suppress(asyncio.IncompleteReadError):
-            await send_pages(reader, writer)
-        open_now -= 1
-
-    async with listening(server) as api:
+    async with listening(send_pages) as api:
         clients = [Bench(base_url=f"http://127.0.0.1:{api.port}", tls=tls).client for _ in range(280)]
         for client in clients:
             assert (await client.get_page(1, TOKEN)).plain == PAGE
-        await eventually(lambda: open_now <= 256, "connections are closed that nobody uses")
-        assert open_now > 200
+        await eventually(lambda: len(api.connected) <= 256, "connections are closed that nobody uses")
+        assert len(api.connected) > 200
         # The client opens another.
         assert (await clients[0].get_page(1, TOKEN)).plain == PAGE
         for client in clients:

@@ -16,17 +16,17 @@ class Listening:
     def __init__(self, serve: Serve) -> None:
         self.port = 0
         self._serve = serve
-        self._connected: set[asyncio.StreamWriter] = set()
+        self.connected: set[asyncio.StreamWriter] = set()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connected.add(writer)
+        self.connected.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             await self._serve(reader, writer)
-        self._connected.discard(writer)
+        self.connected.discard(writer)
         writer.close()
 
     def abort(self) -> None:
-        for writer in [*self._connected]:
+        for writer in [*self.connected]:
             writer.transport.abort()
 
 
