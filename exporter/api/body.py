@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from exporter.api.errors import ApiError, Reason
 
@@ -28,12 +28,6 @@ class Body:
     def digest(self) -> bytes:
         """SHA-256 of the compressed body without MTIME (RFC 1952, section 2.3): when the server compressed it."""
         return sha256(self.compressed[:4] + self.compressed[8:]).digest()
-
-
-def decompressed(compressed: bytes) -> bytes:
-    """Return the plain body of a compressed one."""
-    plain: bytes = igzip.decompress(compressed)  # type: ignore[no-untyped-call]  # isal has no types for it
-    return plain
 
 
 async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int = LIMIT) -> Body:

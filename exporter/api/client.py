@@ -31,7 +31,6 @@ _HEADERS = {
     "User-Agent": f"mihu-trunk-exporter/{__version__}",
 }
 _ERROR_LIMIT = 2**16  # bytes read of the body of another status than 200
-_KEEP_ALIVE = 60.0  # seconds an idle connection is kept, so that polls a minute apart may share it
 _MAX_IDLE = share_files().idle  # connections of all workspaces
 
 
@@ -76,8 +75,6 @@ class Client:
         query = {"per_page": workspace.per_page, **asdict(workspace.filter)}
         query = {name: value for name, value in query.items() if value is not None}
         self._url = httpx.URL(workspace.base_url + LIST_PATH, params=query)
-        server_name = workspace.tls.server_name
-        self._extensions = {} if server_name is None else {"sni_hostname": server_name}
         self._certificates = Certificates(workspace.tls, workspace=workspace.name)
         if not workspace.tls.files:
             self._certificates.load()
@@ -115,7 +112,7 @@ class Client:
             "GET",
             f"{self._url}&page={number}",
             headers={**_HEADERS, "Authorization": f"Bearer {token.reveal}"},
-            extensions={**self._extensions, "trace": check_order(self._trace)},
+            extensions={"trace": self._make_trace()},
         )
         try:
             async with (
@@ -132,6 +129,33 @@ class Client:
         except (httpx.HTTPError, OSError) as error:  # httpcore passes on what TLS says after the handshake
             raise transport_error(error, self._workspace) from error
 
+    def _make_trace(self) -> Trace:
+        """Return the trace of a request: it refuses a response that arrived before, and names the API for TLS.
+
+        A server may send more than one response to a request. httpcore looks for such bytes in the socket before it
+        reuses a connection. Bytes that came together with the previous response have been read already: a response
+        made of them is there without waiting.
+
+        httpcore's extension sni_hostname would name an https:// proxy instead of the API that a tunnel leads to. The
+        dot that keeps resolvers from trying search domains is in no certificate.
+        """
+        waited = asyncio.Event()
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
+            if event == "http11.receive_response_headers.started":
+                waited.clear()
+                asyncio.get_running_loop().call_soon(waited.set)
+            elif event == "http11.receive_response_headers.complete" and not waited.is_set():
+                remedy = "if it lasts, check what answers there, and the proxy"
+                raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
+            elif event == ("proxy" if self._workspace.proxy else "connection") + ".start_tls.started":
+                name = self._workspace.tls.server_name or info["server_hostname"]
+                info["server_hostname"] = name.removesuffix(".")  # these are the arguments of what starts now
+            if self._trace is not None:
+                await self._trace(event, info)
+
+        return trace
+
     async def _read(self, response: httpx.Response) -> body.Body:
         encoding = response.headers.get("Content-Encoding", "")
         if response.status_code == httpx.codes.OK:
@@ -142,10 +166,11 @@ class Client:
                 raise
         message = ""
         if not response.is_redirect:
-            with suppress(ApiError):  # the status tells more than a broken error page
-                message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
-        wait = retry_after(response.headers.get("Retry-After"), now=self._clock.time())
-        raise response_error(response, message, wait)
+            with suppress(ApiError, httpx.HTTPError, OSError):  # the status tells more than a broken error page
+                async with self._clock.timeout_at(self._clock.monotonic() + self._workspace.request_timeout / 2):
+                    message = error_message((await body.read(response.aiter_raw(), encoding, _ERROR_LIMIT)).plain)
+        now = http_date(response.headers.get("Date", "")) or self._clock.time()  # its clock may differ from ours
+        raise response_error(response, message, retry_after(response.headers.get("Retry-After"), now=now))
 
     async def _follow_certificates(self) -> None:
         """Renew connections if the files of ``tls_config`` have changed; an ApiError says that none can be used."""
@@ -189,39 +214,21 @@ class Client:
 
         It has no time-outs: httpx bounds single reads, and a server may send a byte at a time.
         """
+        # Until the files have been read, no certificate is trusted.
+        context = self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        proxy = self._workspace.proxy and httpx.Proxy(self._workspace.proxy)
+        if proxy and proxy.url.scheme == "https":
+            proxy.ssl_context = context  # httpcore's own would trust other authorities
         return self._given or httpx.AsyncHTTPTransport(
-            # Until the files have been read, no certificate is trusted.
-            verify=self._certificates.context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-            proxy=self._workspace.proxy,
+            verify=context,
+            proxy=proxy,
             trust_env=False,
             limits=httpx.Limits(
                 max_connections=None,  # the throttle bounds them
                 max_keepalive_connections=self._workspace.concurrency,
-                keepalive_expiry=_KEEP_ALIVE,
+                keepalive_expiry=60.0,  # seconds, so that polls a minute apart may share a connection
             ),
         )
-
-
-def check_order(trace: Trace | None) -> Trace:
-    """Return a trace that refuses a response which arrived before its request, and calls ``trace``.
-
-    A server may send more than one response to a request. httpcore looks for such bytes in the socket before it reuses
-    a connection. Bytes that came together with the previous response have been read already: a response made of them
-    is there without waiting.
-    """
-    waited = asyncio.Event()
-
-    async def check(event: str, info: dict[str, Any]) -> None:
-        if event == "http11.receive_response_headers.started":
-            waited.clear()
-            asyncio.get_running_loop().call_soon(waited.set)
-        elif event == "http11.receive_response_headers.complete" and not waited.is_set():
-            remedy = "if it lasts, check what answers there, and the proxy"
-            raise ApiError(Reason.CONNECTION, "an answer was there before it was asked for", remedy)
-        if trace is not None:
-            await trace(event, info)
-
-    return check
 
 
 def retry_after(header: str | None, *, now: float) -> float | None:

@@ -146,7 +146,10 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
     **dict.fromkeys((62, 64), "check the address, or say in tls_config which server_name the certificate is for"),
 }
 _BY_REASON: Mapping[str | None, tuple[str, str | None]] = {  # as OpenSSL calls it
-    "WRONG_VERSION_NUMBER": ("what answers there does not speak TLS", "check base_url: its port, or http for https"),
+    "WRONG_VERSION_NUMBER": (
+        "what answers there does not speak TLS",
+        "check base_url, proxy_url: port, http or https",
+    ),
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
         "what answers there wants a client certificate",
         "show one, with cert_file and key_file in tls_config",
@@ -171,12 +174,10 @@ def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> A
             remedy = "check subdomain or base_url, proxy_url and DNS"
             return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
     match error:
-        case httpx.TimeoutException():
-            return ApiError(Reason.TIMEOUT, f"the connection timed out: {text}", _NETWORK)
         case httpx.ProxyError() if text.startswith("407"):
             return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {text}", _PROXY_LOGIN)
         case httpx.ProxyError():
-            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url")
+            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url, and the proxy's own log")
         case httpx.ConnectError():
             return ApiError(Reason.CONNECTION, f"cannot connect: {text}")
         case _:

@@ -42,7 +42,7 @@ class CertificateSection(Section, ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLS(CertificateSection):
-    """TLS of the connections to the API."""
+    """TLS of the connections to the API, and to a proxy with https://."""
 
     ca_file: File | None = key("The authorities that are trusted, instead of the system's.", None)
     cert_file: File | None = key("The client certificate, with key_file.", None)

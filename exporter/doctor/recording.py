@@ -89,8 +89,7 @@ class Recording:
             case ["connection", "connect_tcp", "started"]:
                 self.host = Host(info["host"], info["port"])
             case ["connection", "connect_tcp", "complete"]:
-                peer = info["return_value"].get_extra_info("server_addr")[0]
-                self.peer = self.peer or peer
+                self.peer = self.peer or info["return_value"].get_extra_info("server_addr")[0]
             case [layer, "start_tls", "started"]:
                 # An earlier success says more than a beginning.
                 self.handshakes.setdefault(layer, Handshake(info["server_hostname"]))
@@ -99,8 +98,7 @@ class Recording:
                 # Python does not give the content of a certificate that was not checked.
                 until = (connection.getpeercert() or {}).get("notAfter")
                 expires_at = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
-                name = self.handshakes[layer].name
-                self.handshakes[layer] = Handshake(name, connection.version(), expires_at)
+                self.handshakes[layer] = Handshake(self.handshakes[layer].name, connection.version(), expires_at)
             case ["http11", "send_request_headers", "started"]:
                 # A task makes one request at a time, to a proxy or to the API.
                 if info["request"].method == b"CONNECT":

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -16,17 +16,17 @@ class Listening:
     def __init__(self, serve: Serve) -> None:
         self.port = 0
         self._serve = serve
-        self._connected: set[asyncio.StreamWriter] = set()
+        self.connected: set[asyncio.StreamWriter] = set()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connected.add(writer)
+        self.connected.add(writer)
         with suppress(OSError, asyncio.IncompleteReadError):
             await self._serve(reader, writer)
-        self._connected.discard(writer)
+        self.connected.discard(writer)
         writer.close()
 
     def abort(self) -> None:
-        for writer in [*self._connected]:
+        for writer in [*self.connected]:
             writer.transport.abort()
 
 
@@ -50,3 +50,16 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             writer.write(data)
             await writer.drain()
     writer.close()
+
+
+async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Be a proxy that leads to this machine, whatever host is asked for."""
+    head = await reader.readuntil(HEAD_END)
+    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    await pass_on(int(head.split()[1].rpartition(b":")[2]), reader, writer)
+
+
+async def pass_on(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
+    with closing(behind_writer):
+        await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from exporter.simulator.api import Tenant
@@ -14,7 +15,7 @@ from exporter.simulator.fleet import Fleet
 from exporter.simulator.server import Simulator
 from support.certificates import Authority
 from support.exposed import TOKEN
-from support.streams import HEAD_END, Listening, listening, pipe
+from support.streams import HEAD_END, Listening, listening, pass_on, tunnel
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ class Surroundings:
         return simulator
 
     async def front(self, simulator: Simulator, kind: str = "good") -> TlsFront:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await _pass_on("127.0.0.1", simulator.port, reader, writer)
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        serve, context = partial(pass_on, simulator.port), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         front = TlsFront(self.certificates, context, await self.stack.enter_async_context(listening(serve, context)))
         front.show(kind)
         return front
@@ -63,22 +61,12 @@ class Surroundings:
     async def proxy(self, refusal: str = "") -> str:
         """Run a proxy that tunnels, and return its URL; it may refuse with a status line's end."""
 
-        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(HEAD_END)
-            if refusal:
-                writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
-                return
-            host, _, port = head.split()[1].decode().rpartition(":")
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await _pass_on(host, int(port), reader, writer)
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(HEAD_END)
+            writer.write(f"HTTP/1.1 {refusal}\r\nContent-Length: 0\r\n\r\n".encode())
 
-        server = await self.stack.enter_async_context(listening(carry))
+        server = await self.stack.enter_async_context(listening(refuse if refusal else tunnel))
         return f"http://user:proxy-password@127.0.0.1:{server.port}"
-
-
-async def _pass_on(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    behind_reader, behind_writer = await asyncio.open_connection(host, port)
-    await asyncio.gather(pipe(reader, behind_writer), pipe(behind_reader, writer))
 
 
 @asynccontextmanager
