@@ -104,16 +104,18 @@ def once(  # noqa: PLR0913 - one for each flag
             collected = run_until_signalled(_collect(common, workspace, watch))
         if format != "prometheus":
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
-        write(format, collected, output)
-        if format == "table" and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
-            # As the last line of the table it would be one more trunk to wc, sort and awk; to cron it would be a mail.
-            say(counts(list(all_trunks(collected))))
+        failures = [f"{one.name}: {one.poll.failure.message}" for one in collected if one.poll.failure]
+        try:
+            write(format, collected, output)
+            if format == "table" and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+                # As the table's last line it would be one more trunk to wc, sort and awk; to cron it would be a mail.
+                say(counts(list(all_trunks(collected))))
+        finally:  # also where nobody reads to the end
+            # A trunk that was not read may have any status.
+            for line in failures or _missing(collected, status, search):
+                say(line)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
-    failures = [f"{one.name}: {one.poll.failure.message}" for one in collected if one.poll.failure]
-    # A trunk that was not read may have any status.
-    for line in failures or _missing(collected, status, search):
-        say(line)
     context.exit(1 if failures else 0)
 
 
