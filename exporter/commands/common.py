@@ -61,9 +61,12 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name, before = error.option_name, ctx.parent
-            if before is not None and any(name in parameter.opts for parameter in before.command.params):
-                hint = f"{name} goes before the command: {before.info_name} {name} … {ctx.info_name}"
-                raise click.UsageError(hint, ctx) from error
+            for option in before.command.params if before else ():
+                if before and name in option.opts:
+                    hint = f"goes before the command: {before.info_name} {name} … {ctx.info_name}"
+                    if getattr(option, "is_flag", False):
+                        hint = f"does not go with {ctx.info_name}; leave out one of them"
+                    raise click.UsageError(f"{name} {hint}", ctx) from error
             raise
 
 

@@ -139,6 +139,7 @@ class TestAMistake:
                 "doctor --web.config.file",
                 "--web.config.file goes before the command: mihu-trunk-exporter --web.config.file … doctor",
             ),
+            ("once --config.check", "--config.check does not go with once; leave out one of them"),
             ("-x", "No such option '-x'."),
             ("--nonsense", "No such option '--nonsense'."),
             ("nonsense", "No such command 'nonsense'."),
