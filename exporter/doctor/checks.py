@@ -68,7 +68,8 @@ def proxy(recording: Recording) -> Result | None:
     if recording.host is not None and not _is_proxied(recording):
         bypassed = workspace.proxy_url is not None or workspace.proxy_from_environment
         return ok(f"not used for {_api_host(recording).name}" if bypassed else "none")
-    if not (WITHIN_TUNNEL in recording.handshakes or recording.answers):
+    passed_on = any(answer.status != httpx.codes.PROXY_AUTHENTICATION_REQUIRED for answer in recording.answers)
+    if not (WITHIN_TUNNEL in recording.handshakes or passed_on):
         return None
     over_tls = ", over TLS," if ON_CONNECTION in recording.handshakes else ""
     return ok(f"{recording.host}{over_tls} passes on to {_api_host(recording)}")

@@ -105,6 +105,8 @@ WORKSPACES: Mapping[str, Setup] = {
     "proxied-in-the-clear": Setup(settings={"base_url": "http://api.example/proxied-in-the-clear"}, proxy="API"),
     "past-the-proxy": Setup(settings=BYPASSED),
     "proxy-refuses": Setup(certificate="lasting", proxy="407 Proxy Authentication Required"),
+    "proxy-forbids": Setup(certificate="lasting", proxy="403 Forbidden"),
+    "proxy-refuses-in-the-clear": Setup(settings={"base_url": "http://127.0.0.1:1"}, proxy="407 Log in"),
     "certificate-behind-proxy": Setup(certificate="expired", proxy=""),
     "unknown-name": Setup(settings={"base_url": UNRESOLVED}),
     "refused": Setup(settings={"base_url": f"http://127.0.0.1:{free_port()}"}),
