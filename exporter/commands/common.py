@@ -60,11 +60,11 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            name, before = error.option_name, ctx.parent
-            for option in before.command.params if before else ():
-                if before and name in option.opts:
-                    hint = f"goes before the command: {before.info_name} {name} … {ctx.info_name}"
-                    if getattr(option, "is_flag", False):
+            name, root = error.option_name, ctx.find_root()
+            for option in root.command.params:
+                if name in option.opts:
+                    hint = f"goes before the command: {root.info_name} {name} … {ctx.info_name}"
+                    if isinstance(option, click.Option) and option.is_flag:
                         hint = f"does not go with {ctx.info_name}; leave out one of them"
                     raise click.UsageError(f"{name} {hint}", ctx) from error
             raise
