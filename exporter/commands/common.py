@@ -61,12 +61,11 @@ class Command(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             name, root = error.option_name, ctx.find_root()
-            for option in root.command.params:
-                if name in option.opts:
-                    hint = f"goes before the command: {root.info_name} {name} … {ctx.info_name}"
-                    if isinstance(option, click.Option) and option.is_flag:
-                        hint = f"does not go with {ctx.info_name}; leave out one of them"
-                    raise click.UsageError(f"{name} {hint}", ctx) from error
+            if option := next((each for each in root.command.params if name in each.opts), None):
+                hint = f"goes before the command: {root.info_name} {name} … {ctx.info_name}"
+                if isinstance(option, click.Option) and option.is_flag:
+                    hint = f"does not go with {ctx.info_name}; leave out one of them"
+                raise click.UsageError(f"{name} {hint}", ctx) from error
             raise
 
 

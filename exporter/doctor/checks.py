@@ -15,7 +15,7 @@ from exporter.config.addresses import DEFAULT_PORTS, LIST_PATH, sends_unencrypte
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
 
-_UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
+_UNAUTHORIZED, _FORBIDDEN, _PROXY_LOGIN, _UNPROCESSABLE = 401, 403, 407, 422
 _DAY = 86400.0
 _EXPIRES_SOON = 21  # days
 _MAX_CLOCK_SKEW = 30.0  # seconds
@@ -68,8 +68,7 @@ def proxy(recording: Recording) -> Result | None:
     if recording.host is not None and not _is_proxied(recording):
         bypassed = workspace.proxy_url is not None or workspace.proxy_from_environment
         return ok(f"not used for {_api_host(recording).name}" if bypassed else "none")
-    passed_on = any(answer.status != httpx.codes.PROXY_AUTHENTICATION_REQUIRED for answer in recording.answers)
-    if not (WITHIN_TUNNEL in recording.handshakes or passed_on):
+    if not (WITHIN_TUNNEL in recording.handshakes or {answer.status for answer in recording.answers} - {_PROXY_LOGIN}):
         return None
     over_tls = ", over TLS," if ON_CONNECTION in recording.handshakes else ""
     return ok(f"{recording.host}{over_tls} passes on to {_api_host(recording)}")
