@@ -109,16 +109,6 @@ def token(recording: Recording) -> Result:
     return ok(f"from {recording.workspace.credentials.where}")
 
 
-def token_accepted(recording: Recording) -> Result | None:
-    is_accepted = not recording.token_error and _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE)
-    return ok("the API knows it") if is_accepted else None
-
-
-def permission(recording: Recording) -> Result | None:
-    is_permitted = not recording.token_error and _was_answered(recording, _UNPROCESSABLE)
-    return ok("the token may list trunks") if is_permitted else None
-
-
 def first_page(recording: Recording) -> Result | None:
     if (page := recording.first_page) is None:
         return None
@@ -208,8 +198,8 @@ CHECKS: Mapping[str, Callable[[Recording], Result | None]] = {
     "TLS": tls,
     "API": api,
     "token": token,
-    "token accepted": token_accepted,
-    "permission": permission,
+    "token accepted": lambda recording: _ok_past_token(recording, "the API knows it", _FORBIDDEN, _UNPROCESSABLE),
+    "permission": lambda recording: _ok_past_token(recording, "the token may list trunks", _UNPROCESSABLE),
     "first page": first_page,
     "clock": clock,
 }
@@ -249,6 +239,11 @@ def _is_proxied(recording: Recording) -> bool:
 def _was_answered(recording: Recording, *statuses: int) -> bool:
     """Return whether a page came, or a response with one of the statuses."""
     return recording.first_page is not None or any(answer.status in statuses for answer in recording.answers)
+
+
+def _ok_past_token(recording: Recording, seen: str, *statuses: int) -> Result | None:
+    """Return that a step of the token is well, if it was sent and what was answered comes after the step."""
+    return ok(seen) if not recording.token_error and _was_answered(recording, *statuses) else None
 
 
 def _count(number: int, noun: str) -> str:
