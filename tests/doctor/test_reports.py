@@ -109,6 +109,7 @@ WORKSPACES: Mapping[str, Setup] = {
     "proxy-refuses-in-the-clear": Setup(settings={"base_url": "http://127.0.0.1:1"}, proxy="407 Log in"),
     "certificate-behind-proxy": Setup(certificate="expired", proxy=""),
     "unknown-name": Setup(settings={"base_url": UNRESOLVED}),
+    "unknown-proxy": Setup(settings=exposed.proxied(UNRESOLVED), certificate="lasting"),
     "refused": Setup(settings={"base_url": f"http://127.0.0.1:{free_port()}"}),
     **{kind: Setup(certificate=kind) for kind in ("good", "expired", "wrong-name", "unknown-ca")},
     "unchecked": Setup(settings={"tls": TLS(insecure_skip_verify=True)}, certificate="unknown-ca"),
