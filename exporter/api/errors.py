@@ -145,15 +145,17 @@ _BY_VERIFICATION = {  # OpenSSL's X509_V_ERR_…, x509_vfy.h
     # For another name, or another address.
     **dict.fromkeys((62, 64), "check the address, or say in tls_config which server_name the certificate is for"),
 }
+_SHOW_ONE = "show one, with cert_file and key_file in tls_config"
+_SHOW_ANOTHER = "show another, with cert_file and key_file in tls_config"
 _BY_REASON: Mapping[str | None, tuple[str, str | None]] = {  # as OpenSSL calls it
-    "WRONG_VERSION_NUMBER": (
-        "what answers there does not speak TLS",
-        "check base_url, proxy_url: port, http or https",
+    "WRONG_VERSION_NUMBER": ("what answers there does not speak TLS", "check base_url, proxy_url: port, http or https"),
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": ("what answers there wants a client certificate", _SHOW_ONE),
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": ("what answers there refuses TLS", f"if it wants a certificate, {_SHOW_ONE}"),
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": (
+        "what answers there says that the client certificate has expired",
+        _SHOW_ANOTHER,
     ),
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": (
-        "what answers there wants a client certificate",
-        "show one, with cert_file and key_file in tls_config",
-    ),
+    "TLSV1_ALERT_UNKNOWN_CA": ("what answers there does not trust who signed the client certificate", _SHOW_ANOTHER),
 }
 
 
@@ -161,6 +163,7 @@ def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> A
     """Classify the error of a request without a complete response."""
     cause = _root(error)
     text = excerpt(str(cause) or str(error)) or "closed by the other side"
+    url, proxy = httpx.URL(workspace.base_url), httpx.URL(workspace.proxy or "")
     if remedy := open_files_remedy(cause):
         return ApiError(Reason.CONNECTION, f"no file is left to connect with: {text}", remedy)
     match cause:
@@ -170,16 +173,16 @@ def transport_error(error: httpx.HTTPError | OSError, workspace: Workspace) -> A
             remedy = _BY_VERIFICATION.get(getattr(cause, "verify_code", 0))
             return ApiError(Reason.TLS, *_BY_REASON.get(cause.reason, (f"TLS failed: {text}", remedy)))
         case socket.gaierror():
-            host = httpx.URL(workspace.base_url).host + (" or its proxy" if workspace.proxy else "")
-            remedy = "check subdomain or base_url, proxy_url and DNS"
-            return ApiError(Reason.CONNECTION, f"cannot resolve {host}: {text}", remedy)
+            remedy = f"check {'proxy_url' if proxy.host else 'subdomain or base_url'}, and DNS"
+            return ApiError(Reason.CONNECTION, f"cannot resolve {proxy.host or url.host}: {text}", remedy)
     match error:
         case httpx.ProxyError() if text.startswith("407"):
             return ProxyLoginError(Reason.CONNECTION, f"the proxy refused: {text}", _PROXY_LOGIN)
         case httpx.ProxyError():
-            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url, and the proxy's own log")
+            return ApiError(Reason.CONNECTION, f"the proxy refused: {text}", "check proxy_url, and the proxy's rules")
         case httpx.ConnectError():
-            return ApiError(Reason.CONNECTION, f"cannot connect: {text}")
+            through = f" through the proxy at {proxy.netloc.decode()}" if proxy.host else ""
+            return ApiError(Reason.CONNECTION, f"cannot connect to {url.netloc.decode()}{through}: {text}")
         case _:
             return ApiError(Reason.CONNECTION, f"the connection broke: {text}", _NETWORK)
 

@@ -60,10 +60,12 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            name, before = error.option_name, ctx.parent
-            if before is not None and any(name in parameter.opts for parameter in before.command.params):
-                hint = f"{name} goes before the command: {before.info_name} {name} … {ctx.info_name}"
-                raise click.UsageError(hint, ctx) from error
+            name, root = error.option_name, ctx.find_root()
+            if option := next((each for each in root.command.params if name in each.opts), None):
+                hint = f"goes before the command: {root.info_name} {name} … {ctx.info_name}"
+                if isinstance(option, click.Option) and option.is_flag:
+                    hint = f"does not go with {ctx.info_name}; leave out one of them"
+                raise click.UsageError(f"{name} {hint}", ctx) from error
             raise
 
 

@@ -34,7 +34,6 @@ from exporter.trunks.lines import by_number, with_tag, without_since
 from exporter.trunks.out_of_service import Concern
 
 _AT_ONCE = 16  # workspaces; each has several pages in flight itself
-_SUFFIX = ".prom"
 
 
 @click.command(cls=Command)
@@ -98,22 +97,23 @@ def once(  # noqa: PLR0913 - one for each flag
     try:
         if output is not None:
             check_writable(output)
-            if format == "prometheus" and not output.name.endswith(_SUFFIX):
-                say(f"warning: node_exporter only reads files that end in {_SUFFIX}, and {output} does not")
+            if format == "prometheus" and not output.name.endswith(".prom"):
+                say(f"warning: node_exporter only reads files that end in .prom, and {output} does not")
         with progress() as watch:
             collected = run_until_signalled(_collect(common, workspace, watch))
         if format != "prometheus":
             collected = choose(collected, out_of_service=out_of_service, statuses=status, search=search)
-        write(format, collected, output)
-        if format == "table" and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
-            # As the last line of the table it would be one more trunk to wc, sort and awk; to cron it would be a mail.
-            say(counts(list(all_trunks(collected))))
+        failures = [f"{one.name}: {one.poll.failure.message}" for one in collected if one.poll.failure]
+        try:
+            write(format, collected, output)
+            if format == "table" and sys.stderr.isatty() and (output or not sys.stdout.isatty()):
+                # As the table's last line it would be one more trunk to wc, sort and awk; to cron it would be a mail.
+                say(counts(list(all_trunks(collected))))
+        finally:  # also where nobody reads to the end; a trunk that was not read may have any status
+            for line in failures or _missing(collected, status, search):
+                say(line)
     except (ConfigError, OutputError) as error:
         raise Failure(str(error)) from error
-    failures = [f"{one.name}: {one.poll.failure.message}" for one in collected if one.poll.failure]
-    # A trunk that was not read may have any status.
-    for line in failures or _missing(collected, status, search):
-        say(line)
     context.exit(1 if failures else 0)
 
 

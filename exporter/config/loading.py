@@ -1,6 +1,7 @@
 """Loads a configuration, from files or from environment variables, and reports all its problems at once."""
 
 import os
+import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -83,6 +84,9 @@ class _Variables(Place):
     @property
     def path(self) -> str:
         return (_VARIABLES | {"name": _VARIABLES["base_url"]}).get(str(self.keys[-1]), "")
+
+    def _line(self, message: str) -> str:
+        return re.sub(rf"\b({'|'.join(_VARIABLES)})\b", lambda key: _VARIABLES[key[0]], super()._line(message))
 
 
 def names_a_workspace() -> bool:

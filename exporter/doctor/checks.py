@@ -15,7 +15,7 @@ from exporter.config.addresses import DEFAULT_PORTS, LIST_PATH, sends_unencrypte
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
 
-_UNAUTHORIZED, _FORBIDDEN, _UNPROCESSABLE = 401, 403, 422
+_UNAUTHORIZED, _FORBIDDEN, _PROXY_LOGIN, _UNPROCESSABLE = 401, 403, 407, 422
 _DAY = 86400.0
 _EXPIRES_SOON = 21  # days
 _MAX_CLOCK_SKEW = 30.0  # seconds
@@ -68,7 +68,7 @@ def proxy(recording: Recording) -> Result | None:
     if recording.host is not None and not _is_proxied(recording):
         bypassed = workspace.proxy_url is not None or workspace.proxy_from_environment
         return ok(f"not used for {_api_host(recording).name}" if bypassed else "none")
-    if not (WITHIN_TUNNEL in recording.handshakes or recording.answers):
+    if not (WITHIN_TUNNEL in recording.handshakes or {answer.status for answer in recording.answers} - {_PROXY_LOGIN}):
         return None
     over_tls = ", over TLS," if ON_CONNECTION in recording.handshakes else ""
     return ok(f"{recording.host}{over_tls} passes on to {_api_host(recording)}")
@@ -107,16 +107,6 @@ def token(recording: Recording) -> Result:
     if (missing := recording.token_error) is not None:
         return failed(missing.seen, missing.remedy)
     return ok(f"from {recording.workspace.credentials.where}")
-
-
-def token_accepted(recording: Recording) -> Result | None:
-    is_accepted = not recording.token_error and _was_answered(recording, _FORBIDDEN, _UNPROCESSABLE)
-    return ok("the API knows it") if is_accepted else None
-
-
-def permission(recording: Recording) -> Result | None:
-    is_permitted = not recording.token_error and _was_answered(recording, _UNPROCESSABLE)
-    return ok("the token may list trunks") if is_permitted else None
 
 
 def first_page(recording: Recording) -> Result | None:
@@ -208,8 +198,8 @@ CHECKS: Mapping[str, Callable[[Recording], Result | None]] = {
     "TLS": tls,
     "API": api,
     "token": token,
-    "token accepted": token_accepted,
-    "permission": permission,
+    "token accepted": lambda recording: _ok_past_token(recording, "the API knows it", _FORBIDDEN, _UNPROCESSABLE),
+    "permission": lambda recording: _ok_past_token(recording, "the token may list trunks", _UNPROCESSABLE),
     "first page": first_page,
     "clock": clock,
 }
@@ -249,6 +239,11 @@ def _is_proxied(recording: Recording) -> bool:
 def _was_answered(recording: Recording, *statuses: int) -> bool:
     """Return whether a page came, or a response with one of the statuses."""
     return recording.first_page is not None or any(answer.status in statuses for answer in recording.answers)
+
+
+def _ok_past_token(recording: Recording, seen: str, *statuses: int) -> Result | None:
+    """Return that a step of the token is well, if it was sent and what was answered comes after the step."""
+    return ok(seen) if not recording.token_error and _was_answered(recording, *statuses) else None
 
 
 def _count(number: int, noun: str) -> str:

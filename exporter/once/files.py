@@ -20,7 +20,7 @@ def check_writable(path: Path) -> None:
     folder = target.parent
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write {path}: this user may not make files in {folder}; let it")
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():  # a link in /proc is a path that does not exist
         raise OutputError(f"{path} is no regular file, so it cannot be replaced; name another with --output")
     if not folder.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")

@@ -157,13 +157,6 @@ def all_trunks(collected: Iterable[Collected]) -> Iterator[ListedTrunk]:
         yield from one.trunks or ()
 
 
-def _since(entry: Entry) -> Iterator[str]:
-    if entry.since is not None:
-        yield timestamp(entry.since)
-    if entry.since_or_earlier:
-        yield "or earlier"
-
-
 def _agents(entry: Entry) -> Iterable[str]:
     """Return the agents of the channels that are bound; where all have the same, only that one."""
     names = set(entry.agents.values())
@@ -180,7 +173,9 @@ _COLUMNS: Mapping[str, Callable[[ListedTrunk], Iterable[str]]] = {
     "NUMBER": lambda listed: [listed.entry.number or listed.entry.phone_number_uuid or ""],
     "STATUS": lambda listed: [listed.entry.status or UNKNOWN],
     "OUT-OF-SERVICE": lambda listed: listed.entry.reasons,
-    "SINCE": lambda listed: _since(listed.entry),
+    "SINCE": lambda listed: filter(
+        None, (timestamp(listed.entry.since), "or earlier" if listed.entry.since_or_earlier else "")
+    ),
     "AGENT": lambda listed: _agents(listed.entry),
     "LAST-AGENT": lambda listed: _pairs(listed.entry.last_agents),
     "BOUND-ON": lambda listed: [

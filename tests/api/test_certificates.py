@@ -167,14 +167,27 @@ async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, 
         assert await workspace.poll() == PAGE
 
 
-async def test_an_api_that_wants_a_certificate_says_so_after_the_handshake(made: Files, ca_file: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "shown", "seen"),
+    [
+        ("TLSv1_3", "", "what answers there wants a client certificate; show one, with cert_file"),
+        (
+            "TLSv1_2",
+            "",
+            "what answers there refuses TLS; if it wants a certificate, show one, with",
+        ),
+        ("TLSv1_3", "new", "what answers there does not trust who signed the client certificate; show another, with"),
+    ],
+)
+async def test_wanted_certificates_are_named(made: Files, ca_file: Path, version: str, shown: str, seen: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made["old server"], made["old server's key"])
     context.load_verify_locations(made["old authority"])
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, ssl.TLSVersion[version]
+    files = (made["new server"], made["new server's key"]) if shown else (None, None)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Refuse a client without a certificate, without breaking its connection before it has read so."""
+        """Refuse a client, without breaking its connection before it has read so."""
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing, server_side=True)
         while data := await reader.read(2**16):
@@ -184,9 +197,8 @@ async def test_an_api_that_wants_a_certificate_says_so_after_the_handshake(made:
             writer.write(outgoing.read())
 
     async with listening(refuse) as api:
-        error = await Workspace(api.port, TLS(ca_file=ca_file)).error()
-    assert (error.reason, error.seen) == (Reason.TLS, "what answers there wants a client certificate")
-    assert error.remedy == "show one, with cert_file and key_file in tls_config"
+        error = await Workspace(api.port, TLS(ca_file=ca_file, cert_file=files[0], key_file=files[1])).error()
+    assert (error.reason, str(error)[: len(seen)]) == (Reason.TLS, seen)
 
 
 class TestAFileThatHangs:

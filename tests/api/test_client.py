@@ -241,6 +241,7 @@ async def test_a_slow_answer_may_finish() -> None:
 
 
 EACH_REFUSED = httpx.ConnectError("All connection attempts failed")
+CALL_FAILED = "Connect call failed ('127.0.0.1', 443)"
 EACH_REFUSED.__cause__ = ExceptionGroup(
     "multiple connection attempts failed",
     [ConnectionRefusedError(111, f"Connect call failed ('{host}', 443)") for host in ("::1", "127.0.0.1")],
@@ -250,8 +251,8 @@ EACH_REFUSED.__cause__ = ExceptionGroup(
 @pytest.mark.parametrize(
     ("error", "reason", "seen"),
     [
-        (EACH_REFUSED, Reason.CONNECTION, "cannot connect: [Errno 111] Connect call failed ('127.0.0.1', 443)"),
-        (httpx.ConnectError("no route"), Reason.CONNECTION, "cannot connect: no route"),
+        (EACH_REFUSED, Reason.CONNECTION, f"cannot connect to acme.mihu.ai: [Errno 111] {CALL_FAILED}"),
+        (httpx.ConnectError("no route"), Reason.CONNECTION, "cannot connect to acme.mihu.ai: no route"),
         (httpx.ReadError(""), Reason.CONNECTION, "the connection broke: closed by the other side"),
         (httpx.WriteError("broken pipe"), Reason.CONNECTION, "the connection broke: broken pipe"),
         (httpx.RemoteProtocolError("bad"), Reason.CONNECTION, "the connection broke: bad"),

@@ -46,12 +46,6 @@ async def error_of(server: Serve, context: ssl.SSLContext | None = None, **works
 
 
 class TestAConnection:
-    async def test_to_a_name_that_does_not_resolve_is_told_apart(self) -> None:
-        """tests/doctor has that of the API; this one is a proxy's."""
-        too_long = "a" * 64  # for a label: the resolver refuses it without asking anybody
-        error = await error_of(hang_up, **proxied(f"http://{too_long}.example"))
-        assert error.seen.startswith("cannot resolve localhost or its proxy: [Errno ")
-
     @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
     @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
     async def test_for_which_no_file_is_left_says_so(self, host: str) -> None:

@@ -60,8 +60,8 @@ def test_an_address_and_a_token_are_a_workspace_with_the_defaults(
         ({"MIHU_SUBDOMAIN": "acme.mihu.ai"}, "MIHU_SUBDOMAIN: should be only the first part"),
         ({"MIHU_BASE_URL": "https://["}, "MIHU_BASE_URL: is not an address"),
         ({"MIHU_BASE_URL": "https://${SUB}.mihu.ai"}, "MIHU_BASE_URL: ${…} is not expanded"),
-        ({"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"}, "has subdomain and base_url; keep one"),
-        ({"MIHU_SUBDOMAIN": "a", **TWO_TOKENS}, "has credentials_file and credentials_env; keep one of them"),
+        ({"MIHU_SUBDOMAIN": "a", "MIHU_BASE_URL": "https://a"}, "has MIHU_SUBDOMAIN and MIHU_BASE_URL; keep one"),
+        ({"MIHU_SUBDOMAIN": "a", **TWO_TOKENS}, "has MIHU_API_TOKEN_FILE and MIHU_API_TOKEN; keep one"),
         ({"MIHU_SUBDOMAIN": "a", "MIHU_API_TOKEN_FILE": "~/t"}, "MIHU_API_TOKEN_FILE: ~ is not expanded"),
     ],
 )

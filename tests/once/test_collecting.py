@@ -30,7 +30,8 @@ def test_a_poll_ends_when_its_time_is_up() -> None:
 
     (one,) = collected({"acme": silent}, poll_timeout=7.0, request_timeout=20.0)
     assert (one.poll.failure and one.poll.failure.message) == (
-        "the list was not read within 7s (poll_timeout); raise poll_timeout, or poll_interval with it"
+        "the list was not read within 7s (poll_timeout); if the API is slow, raise poll_timeout and request_timeout, "
+        "else check the network, proxy and firewall"
     )
     assert one.poll.ended_at == 1_700_000_007.0
 

@@ -288,13 +288,13 @@ def test_a_signal_ends_polling_as_shells_expect_and_leaves_no_trace(
     assert sorted(path.name for path in file.parent.iterdir()) == ["config.yaml", "mihu.prom"]
 
 
-def test_a_signal_ends_writing_that_nobody_reads(config: Path) -> None:
-    process = started(config, "--format", "json")
+def test_a_signal_ends_writing_that_nobody_reads_and_failures_are_told(config_with_a_wrong_token: Path) -> None:
+    process = started(config_with_a_wrong_token, "--format", "json")
     assert process.stdout is not None
     assert process.stdout.read(1) == b"{"  # the rest is more than a pipe holds
     process.terminate()
     assert process.wait(10) == 143
-    process.communicate(timeout=10)
+    assert process.communicate(timeout=10)[1].decode() == _REFUSED
 
 
 # Without a memory nothing is known of SINCE and LAST-AGENT, and the others give way to number, reasons and agents.

@@ -59,9 +59,13 @@ def test_a_name_that_is_too_long_is_one_clear_message(tmp_path: Path) -> None:
     assert str(raised.value) == f"cannot write {file} (File name too long); the old file, if any, is as it was"
 
 
-def test_a_device_is_not_usable() -> None:
-    with pytest.raises(OutputError, match=r"/dev/null is no regular file, so it cannot be replaced; name another"):
-        check_writable(Path("/dev/null"))
+def test_a_device_and_a_pipe_are_not_usable() -> None:
+    reading, writing = os.pipe()
+    for place in ("/dev/null", f"/dev/fd/{writing}"):
+        with pytest.raises(OutputError, match=rf"{place} is no regular file, so it cannot be replaced; name another"):
+            check_writable(Path(place))
+    for end in (reading, writing):
+        os.close(end)
 
 
 @pytest.mark.parametrize(
