@@ -171,11 +171,7 @@ async def test_without_a_usable_file_polls_fail_until_there_is_one(made: Files, 
     ("version", "shown", "seen"),
     [
         ("TLSv1_3", "", "what answers there wants a client certificate; show one, with cert_file"),
-        (
-            "TLSv1_2",
-            "",
-            "what answers there refuses TLS; if it wants a certificate, show one, with",
-        ),
+        ("TLSv1_2", "", "what answers there refuses TLS; if it wants a certificate, show one, with"),
         ("TLSv1_3", "new", "what answers there does not trust who signed the client certificate; show another, with"),
     ],
 )

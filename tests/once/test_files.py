@@ -1,6 +1,5 @@
 """A file that is replaced whole or not at all."""
 
-import io
 import os
 import stat
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -90,23 +88,13 @@ def test_a_place_that_there_cannot_be_is_one_clear_message_before_and_when_writi
     assert [path.name for path in tmp_path.iterdir()] == ["loop"]
 
 
-class Sips(io.RawIOBase):
-    """Takes a few bytes at a time, as a pipe may whose reader is slow."""
+def test_all_is_written_to_an_output_that_takes_less_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = bytearray()
 
-    def __init__(self) -> None:
-        self.taken = b""
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
-        self.taken += bytes(data)[:1000]
+    def write(data: memoryview) -> int:  # as a pipe may whose reader is slow
+        taken.extend(data[:1000])
         return min(len(data), 1000)
 
-
-def test_all_is_written_to_an_output_that_takes_less_than_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    output = Sips()
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=output))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=SimpleNamespace(write=write, flush=lambda: None)))
     print_parts([b"x" * 50_000, b"\n"])
-    assert output.taken == b"x" * 50_000 + b"\n"
-    assert not output.closed
+    assert taken == b"x" * 50_000 + b"\n"
