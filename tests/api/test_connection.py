@@ -50,8 +50,9 @@ class TestAConnection:
     @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})])
     async def test_for_which_no_file_is_left_says_so(self, host: str) -> None:
         async with listening(Answering()) as api:
+            bench = Bench(base_url=f"http://{host}:{api.port}")  # httpx imports httpcore for the first client
             with no_file_left():
-                error = await Bench(base_url=f"http://{host}:{api.port}").page_or_error()
+                error = await bench.page_or_error()
         assert isinstance(error, ApiError)
         assert error.reason is Reason.CONNECTION
         assert error.seen.startswith("no file is left to connect with: ")
