@@ -91,9 +91,10 @@ class Exporter:
         self._clock = clock or Clock()
         files = share_files()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="pages")
-        self._exporter_metrics = exporter_metrics = ExporterMetrics()
+        self._exporter_metrics = ExporterMetrics()
         self._exposition = Exposition(self._exporter_metrics, self._clock)
-        self._storage = Storage(storage_path, self._clock, exporter_metrics.storage_health) if storage_path else None
+        health = self._exporter_metrics.storage_health
+        self._storage = Storage(storage_path, self._clock, health) if storage_path else None
         self._pollers = Pollers(
             self._exposition,
             self._storage,
@@ -160,7 +161,7 @@ class Exporter:
                 if self.web.config_file is not None:
                     self._access.apply(web_config)
             except Exception as error:
-                self._exporter_metrics.metric("mihu_exporter_config_last_reload_successful").set(0)
+                self._exporter_metrics.reload_failed()
                 if isinstance(error, ConfigError):
                     _log.error("configuration not reloaded; the one in force stays", error=str(error))
                     raise

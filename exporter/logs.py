@@ -112,7 +112,10 @@ def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
 
 
 def written_in_thread() -> AbstractContextManager[None]:
-    """Write the log in a thread, so that a full pipe does not block the event loop; at most 1,000 lines wait."""
+    """Write the log in a thread meanwhile, so that a full pipe does not block the event loop.
+
+    Up to a thousand lines wait; the number of dropped lines is logged once the log is read again.
+    """
     return _lines.written_in_thread()
 
 

@@ -138,10 +138,12 @@ class Poll:
     async def _walk_until_whole(self, token: Secret) -> Fleet | None:
         """Walk until the list is whole, or no walk is left; return the fleet before if the same answers came."""
         clock = self._context.clock
-        # A walk that misses trunks which are only remembered has to be confirmed, too.
-        keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
-        remembered: RowsByTrunk = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
-        before = self._before.trunks if self._before else remembered
+        before: RowsByTrunk
+        if self._before is not None:
+            before = self._before.trunks
+        else:  # a walk that misses trunks which are only remembered has to be confirmed, too
+            keys = {*self._snapshot.memory.absent, *(self._snapshot.stored or ())}
+            before = {key: (Row(key, number="", channels=None, digest=b""),) for key in keys}
         while self._started_walks < MAX_WALKS:
             self._started_walks += 1
             try:

@@ -48,7 +48,6 @@ class Poller:
     ) -> None:
         self.context = context
         self._workspace = context.workspace
-        self.settings = context.workspace, context.maker.metrics
         self._clock = context.clock
         self._log = structlog.get_logger(workspace=self._workspace.name)
         self.api_metrics = api_metrics

@@ -70,8 +70,10 @@ class Pollers:
         problems: list[str] = []
         for workspace in config.workspaces:
             before = self._pollers.get(workspace.name)
-            if before and not before.is_dead and before.settings == (workspace, config.metrics):
-                continue
+            if before and not before.is_dead:
+                context = before.context
+                if (context.workspace, context.maker.metrics) == (workspace, config.metrics):
+                    continue
             api_metrics = before.api_metrics if before else ApiMetrics(workspace.name)
             try:
                 context = PollContext(
