@@ -28,6 +28,7 @@ class Throttle:
     def __init__(self, *, concurrency: int, deadline: float, clock: Clock, random: Random, observer: Observer) -> None:
         self.limit = concurrency  # pages in flight at most; halved when the API asks for less
         self.rate_limited = False  # whether the API has answered 429 in this poll
+        self.last_error: ApiError | None = None
         self._remaining: int | None = None  # requests left in the API's rate limit; None if it does not say
         self._in_flight = 0
         self._resume_at = clock.monotonic()
@@ -46,6 +47,7 @@ class Throttle:
             try:
                 return await request()
             except ApiError as error:
+                self.last_error = error
                 failures += error.reason is not Reason.RATE_LIMITED
                 delay = self._delay(error, attempts, failures)
                 self._observer.retried(error.reason)

@@ -1,5 +1,6 @@
 """The API's pages and errors, and their decoding (the vendor's documentation, A page)."""
 
+import html
 import json
 import math
 import re
@@ -43,6 +44,7 @@ def _number(_: type, value: object) -> Number:
 
 _decode_answer = msgspec.json.Decoder(_Answer, dec_hook=_number).decode
 _MAX_REPAIRED = 2 * 2**20  # bytes of a page; repairing more would hold up the other threads for long
+_TITLE = re.compile(rb"\s*<[^{]{0,1000}?<title>([^<]{1,300})", re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -98,7 +100,9 @@ def _api_error(body: bytes) -> ApiError:
 
 
 def error_message(body: bytes) -> str:
-    """Return the code and message of an error envelope in any of its known shapes, else an empty text."""
+    """Return the code and message of an error envelope in any of its known shapes, or the title of a page."""
+    if title := _TITLE.match(body):  # of a proxy or a firewall
+        return excerpt(html.unescape(title[1].decode(errors="replace")).strip())
     document = _document(body)
     error = _mapping(document.get("error")) or _mapping(_mapping(document.get("data")).get("error"))
     parts = [error.get("code"), document.get("message") or error.get("message"), error.get("details")]

@@ -213,10 +213,12 @@ class Poll:
             return ApiError(Reason.RATE_LIMITED, f"waiting for the API's rate limit used up {limit}")
         if self._assessment is not None:
             return ApiError(Reason.INCOMPLETE, f"{limit} was over, and {self._explain_incomplete()}")
+        last = self._throttle.last_error
         remedy = (
-            "if the API is slow, raise poll_timeout and request_timeout, else check the network, proxy and firewall"
+            last.remedy if last else "raise poll_timeout if the API is slow, else check the network, proxy and firewall"
         )
-        return ApiError(Reason.TIMEOUT, f"the list was not read within {limit}", remedy)
+        seen = f"the list was not read within {limit}{f'; the last error was: {last.seen}' if last else ''}"
+        return ApiError(Reason.TIMEOUT, seen, remedy)
 
     def _explain_incomplete(self) -> str:
         walks = f"{self._started_walks} walk{'s' if self._started_walks > 1 else ''} did not find the whole list"

@@ -23,14 +23,15 @@ from exporter.trunks.trunk import (
 class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The part of a trunk in which changes are looked for; it holds nothing that the configuration hides."""
 
-    uuid: str
-    number: str
-    status: str
-    compliance_status: str
-    bindings: Bindings  # None where it never was known whether the channel is bound; with the last agent that was named
-    services: Services
-    monthly_fee: float | None
-    currency: str
+    uuid: str = ""
+    number: str = ""
+    status: str = ""
+    compliance_status: str = ""
+    # None where it never was known whether the channel is bound; with the last agent that was named.
+    bindings: Bindings = (Binding(), Binding(), Binding())
+    services: Services = (Service(), Service(), Service())
+    monthly_fee: float | None = None
+    currency: str = ""
     left_out: int = 0  # a bit for each channel that the configuration leaves out, so that it is never lost
     out_of_service_since: float | None = None  # Unix time; None of a trunk in service
     served: int | None = None  # as in Judged
@@ -50,16 +51,7 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
 States = Mapping[str, State]  # by the trunk's key
 
 _UNBOUND = Binding(bound=False)
-_NEVER_SEEN = State(
-    uuid="",
-    number="",
-    status="",
-    compliance_status="",
-    bindings=(Binding(), Binding(), Binding()),
-    services=(Service(), Service(), Service()),
-    monthly_fee=None,
-    currency="",
-)
+_NEVER_SEEN = State()
 
 
 def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:

@@ -149,7 +149,7 @@ class TestAnotherStatusThan200:
             pytest.param({"message": {"en": "No"}, "error": [], "data": []}, "", id="wrong types"),
             pytest.param({"success": False}, "", id="nothing"),
             *(pytest.param(value, "", id=repr(value)) for value in (["message"], "message", None, b"")),
-            pytest.param(b"<html><title>502 Bad Gateway</title></html>", "", id="HTML"),
+            pytest.param(b"<html><title>Blocked &amp; logged\n</title></html>", "Blocked & logged", id="HTML"),
             pytest.param(b'{"message": "\xff"}', "", id="invalid UTF-8"),
             pytest.param(b'{"message": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", "", id="deep nesting inside"),
         ],

@@ -23,16 +23,22 @@ def test_a_poll_that_fails_leaves_the_others_alone() -> None:
     assert [one.trunks and len(one.trunks) for one in found] == [3, None, 2]
 
 
-def test_a_poll_ends_when_its_time_is_up() -> None:
-    async def silent(_: httpx.Request) -> httpx.Response:
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ([], "raise poll_timeout if the API is slow, else check the network, proxy and firewall"),
+        ([502], "the last error was: HTTP 502: the API is failing or unavailable; if it lasts, ask the vendor"),
+    ],
+)
+def test_a_poll_ends_when_its_time_is_up(answers: list[int], why: str) -> None:
+    async def silent_after_all(_: httpx.Request) -> httpx.Response:
+        if answers:
+            return httpx.Response(answers.pop())
         await asyncio.Event().wait()
         raise AssertionError
 
-    (one,) = collected({"acme": silent}, poll_timeout=7.0, request_timeout=20.0)
-    assert (one.poll.failure and one.poll.failure.message) == (
-        "the list was not read within 7s (poll_timeout); if the API is slow, raise poll_timeout and request_timeout, "
-        "else check the network, proxy and firewall"
-    )
+    (one,) = collected({"acme": silent_after_all}, poll_timeout=7.0, request_timeout=20.0)
+    assert (one.poll.failure and one.poll.failure.message) == f"the list was not read within 7s (poll_timeout); {why}"
     assert one.poll.ended_at == 1_700_000_007.0
 
 
