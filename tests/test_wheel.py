@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.programs import run_well
+from support.programs import run, run_well
 from support.smoke import try_out
 
 from exporter import __version__
@@ -43,9 +43,18 @@ def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     assert try_out(tmp_path / "bin" / "mihu-trunk-exporter") == __version__
 
 
-def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_the_source_distribution_holds_what_git_does_and_no_secrets_and_makes_the_same_wheel(
+    wheel: Path, tmp_path: Path
+) -> None:
     source = build(ROOT, "sdist", tmp_path / "source")
     with tarfile.open(source) as archive:
+        names = archive.getnames()
         archive.extractall(tmp_path, filter="data")
-    again = build(tmp_path / source.name.removesuffix(".tar.gz"), "wheel", tmp_path / "wheel")
-    assert content(again) == content(wheel)
+    unpacked = tmp_path / source.name.removesuffix(".tar.gz")
+    assert [name for name in run("git", "ls-files", cwd=ROOT).stdout.split() if not (unpacked / name).exists()] == []
+    assert content(build(unpacked, "wheel", tmp_path / "wheel")) == content(wheel)
+    for secret in ("alertmanager/secrets/slack-url", "docker/.env", "docker/web/password", "docker/web/tls.key"):
+        (unpacked / "deploy" / secret).parent.mkdir(exist_ok=True)
+        (unpacked / "deploy" / secret).touch()
+    with tarfile.open(build(unpacked, "sdist", tmp_path / "again")) as archive:
+        assert archive.getnames() == names
