@@ -77,8 +77,8 @@ def test_every_supported_python_is_tested_and_a_release_has_an_image_for_both_ar
     promised = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", name)]
     assert test["strategy"]["matrix"]["python"] == promised
     assert PROJECT["requires-python"] == f">={promised[0]}"
-    assert test["steps"][-1]["run"] == "make test"
-    assert release["test"]["uses"] == "./.github/workflows/ci.yaml"
+    assert (test["steps"][-1]["run"], release["test"]["uses"]) == ("make test", "./.github/workflows/ci.yaml")
+    assert "--cap-add SYS_ADMIN --security-opt apparmor=unconfined" in test["container"]["options"], "for unshare"
     assert (release["image"]["needs"], release["packages"]["needs"]) == ("test", ["test", "image"])
     assert "(needs.image.result == 'success' || vars.IMAGE == '')" in release["packages"]["if"], "or run out of time"
     build = release["image"]["steps"][-1]
