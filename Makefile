@@ -61,8 +61,8 @@ walkthrough: $(INSTALLED) ## Run the commands of the documentation in a fresh ch
 	@PYTHONPATH=tests $(RUN)/python -m walkthrough.walkthrough $(SUITE)
 
 # The tests ask the real programs. Those that Debian does not have come from packages that are pinned by hash.
-PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium curl jq
-PACKAGES := prometheus prometheus-alertmanager prometheus-node-exporter openssl systemd procps chromium curl jq
+PROGRAMS := prometheus promtool prometheus-alertmanager amtool prometheus-node-exporter openssl systemd-analyze pgrep chromium curl jq git
+PACKAGES := prometheus prometheus-alertmanager prometheus-node-exporter openssl systemd procps chromium curl jq git
 
 tools: $(INSTALLED)
 	@for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \

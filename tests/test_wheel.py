@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from support.programs import run_well
+from support.programs import run, run_well
 from support.smoke import try_out
 
 from exporter import __version__
@@ -39,13 +39,18 @@ def test_it_works_where_it_is_installed(wheel: Path, tmp_path: Path) -> None:
     # What it depends on is here already. A folder on the path brings no editable package: only itself is found.
     (packages,) = tmp_path.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-    assert (packages / "exporter" / "assets" / "files" / "config.yaml").is_file()
     assert try_out(tmp_path / "bin" / "mihu-trunk-exporter") == __version__
 
 
-def test_the_source_distribution_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
-    source = build(ROOT, "sdist", tmp_path / "source")
-    with tarfile.open(source) as archive:
+def test_the_source_distribution_is_whole_without_secrets_and_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(build(ROOT, "sdist", tmp_path / "source")) as archive:
+        names = archive.getnames()
         archive.extractall(tmp_path, filter="data")
-    again = build(tmp_path / source.name.removesuffix(".tar.gz"), "wheel", tmp_path / "wheel")
-    assert content(again) == content(wheel)
+    (unpacked,) = tmp_path.glob("mihu_trunk_exporter-*")
+    assert [name for name in run("git", "ls-files", cwd=ROOT).stdout.split() if not (unpacked / name).exists()] == []
+    assert content(build(unpacked, "wheel", tmp_path / "wheel")) == content(wheel)
+    (unpacked / "deploy" / "alertmanager" / "secrets").mkdir()
+    for secret in ("alertmanager/secrets/slack-url", "docker/.env", "docker/web/password", "docker/web/tls.key"):
+        (unpacked / "deploy" / secret).touch()
+    with tarfile.open(build(unpacked, "sdist", tmp_path / "again")) as archive:
+        assert archive.getnames() == names

@@ -6,6 +6,7 @@ package to ask: of their configuration, what is Prometheus's own is checked by p
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -31,10 +32,11 @@ def test_vmagent_takes_the_page_and_the_example_of_the_rest(tmp_path: Path, newe
     scrape = yaml.safe_load(block("victoriametrics", "yaml"))
     assert scrape == {"global": {"scrape_interval": INTERVAL}, "scrape_configs": [JOB]}
     sd = yaml.safe_load((PROMETHEUS / "prometheus-sd.yaml").read_text(encoding="utf-8"))
-    configs = {"page": scrape, "sd": {"scrape_configs": sd["scrape_configs"]}}
-    for vmagent, (name, config) in product(newer("vmagent", "sid"), configs.items()):
-        file = write_yaml(tmp_path / f"{name}.yaml", config)
-        run_well(vmagent, "-dryRun", f"-promscrape.config={file}", "-remoteWrite.url=http://localhost")
+    flags = shlex.split(fenced((PROJECT / "docs" / "victoriametrics.md").read_text(encoding="utf-8"), "sh")[0])[1:]
+    assert "-promscrape.maxScrapeSize=1GiB" in flags, "by default, it refuses what 3,900 trunks are"
+    for vmagent, config in product(newer("vmagent", "sid"), (scrape, {"scrape_configs": sd["scrape_configs"]})):
+        write_yaml(tmp_path / "scrape.yaml", config)
+        run_well(vmagent, "-dryRun", *flags, cwd=tmp_path)
 
 
 def test_the_receiver_of_the_collector_has_what_prometheus_takes(tmp_path: Path) -> None:

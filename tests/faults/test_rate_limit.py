@@ -27,8 +27,6 @@ from exporter.simulator.fleet import Fleet
 FLEET = Fleet.generate(1_500, seed=1)
 API = Behaviour(latency=0.1, rate_limit=60)  # requests per minute
 _REMEDY = "raise poll_timeout and poll_interval, or lower concurrency"
-
-
 SETTINGS = ("per_page", "poll_interval", "poll_timeout", "concurrency")
 
 

@@ -22,7 +22,6 @@ _FILES = (
     "systemd/mihu-trunk-exporter.service",
 )
 _LISTENING = re.compile(r"http://[^/\s\"]+:\d+")
-
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -68,8 +67,7 @@ def _demo(program: Path, log: Path) -> str:
 
 def _get(url: str) -> str:
     with _DIRECT.open(url, timeout=_PATIENCE) as answer:
-        text: str = answer.read().decode()
-    return text
+        return str(answer.read(), "utf-8")
 
 
 if __name__ == "__main__":

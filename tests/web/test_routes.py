@@ -24,7 +24,6 @@ TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 COLLECT = "collect takes the value exporter, and no workspace beside it"
 OM_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-
 ELSEWHERE = ValidatedConfig(workspaces=(), elsewhere={"initech": Shard(2, 3)})
 
 
