@@ -1,11 +1,15 @@
 """One request for one page: what is sent, which errors answers are, and what is counted."""
 
 import asyncio
+import base64
+import html
+import json
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 import msgspec
@@ -13,6 +17,7 @@ import pytest
 from api.bench import PAGE, TOKEN, Bench
 from hypothesis import given
 from hypothesis import strategies as st
+from support import marks
 from support.clock import ManualClock
 from support.transport import Handler
 
@@ -31,6 +36,10 @@ def answering(status: int, content: bytes = PAGE, **headers: str) -> Handler:
         return httpx.Response(status, headers=named, stream=httpx.ByteStream(content))
 
     return answer
+
+
+def in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def failing(error: Exception) -> Handler:
@@ -274,6 +283,14 @@ class TestTheToken:
     @pytest.mark.parametrize("before", range(170, 200))
     def test_is_removed_where_a_message_is_cut(self, before: int) -> None:
         assert TOKEN.reveal[:8] not in str(error_of(401, {"message": "x" * before + TOKEN.reveal}))
+
+    @pytest.mark.parametrize("sent", ["{}", "Bearer {}"])
+    @pytest.mark.parametrize("write", [str, quote_plus, html.escape, json.dumps, repr, in_base64])
+    def test_is_removed_however_it_is_written(self, write: Callable[[str], str], sent: str) -> None:
+        token = Secret(f"12|'\"\\/<{marks.TOKEN}>&=")
+        error = Bench(answering(401, msgspec.json.encode({"message": write(sent.format(token.reveal))}))).error(token)
+        assert "<secret>" in error.seen
+        assert not marks.marks_in(error.seen)
 
     def test_may_be_short(self) -> None:
         error = Bench(answering(401, b'{"message": "bad s3cr3t!"}')).error(Secret("s3cr3t"))
