@@ -70,6 +70,14 @@ def test_merged_keys_are_no_duplicates_and_a_byte_order_mark_is_ignored(load_tex
     assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
 
 
+def test_aliases_of_aliases_are_not_written_out(load_text: LoadText) -> None:
+    doubled = "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 26))
+    started = time.process_time()
+    with pytest.raises(ConfigError, match="a25: unknown key"):
+        load_text(f"a0: &a0 []\n{doubled}")
+    assert time.process_time() - started < 1
+
+
 def test_paths_are_relative_to_the_file_they_stand_in(load_text: LoadText, tmp_path: Path) -> None:
     (tmp_path / "workspaces.d").mkdir()
     (tmp_path / "workspaces.d/a").write_text(
