@@ -23,7 +23,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import Harm, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines
+from exporter.trunks.lines import Harm, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines, without_names
 from exporter.trunks.out_of_service import ATTRIBUTES, Concern, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
@@ -60,6 +60,11 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
     def unpacked_trunks(self) -> list[Judged]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
+
+    def without_agent_names(self) -> "Bucket":
+        """Return the bucket without the names in its lines; its trunks keep them, and are shown without."""
+        lines = sorted(map(without_names, unpack_lines(self.lines)))
+        return replace(self, lines=pack_lines(lines), first=lines[0] if lines else "")
 
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
