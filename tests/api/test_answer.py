@@ -230,6 +230,10 @@ def test_what_is_no_page_is_an_invalid_response(body: bytes, seen: str) -> None:
     assert error.seen.startswith(f"the answer is {seen}")
 
 
+def test_a_page_of_a_million_small_values_is_too_large() -> None:
+    assert error_of(envelope(b"[%b1]" % (b"1," * 2**20))).reason is Reason.TOO_LARGE
+
+
 class TestWhatIsNearlyRight:
     """One bad character costs no page."""
 
