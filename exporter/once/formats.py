@@ -22,6 +22,8 @@ from exporter.trunks.trunk import CHANNELS, UNKNOWN, UNREADABLE
 # A counter or a histogram of a single poll would say nothing, and start again at the next.
 _GAUGES = tuple(family for family in SHOWN_FAMILIES if family.type is Type.GAUGE)
 
+_ALL = 0o444  # node_exporter runs as another user
+
 _COLUMN_GAP = 2
 _EMPTY_CELL = "-"
 _LONG_WORD = 12  # longer ones may be broken on a terminal
@@ -48,7 +50,7 @@ class Collected:
 def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
     """Write what was collected, in one of FORMATS, to a file, which may raise an OutputError, or to standard output."""
     if output is not None:
-        replace_file(output, FORMATS[format_](collected))
+        replace_file(output, FORMATS[format_](collected), _ALL if format_ == "prometheus" else 0)
     elif format_ == "table" and sys.stdout.isatty():
         _print_table(collected)
     else:
