@@ -5,7 +5,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 
 import pytest
 from hypothesis import given
@@ -106,6 +106,7 @@ EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (SMALL // 40)  # stored blocks without 
     [
         pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), 5, id="a bomb of small members"),
         pytest.param(chain([EMPTY_MEMBER[:10]], repeat(EMPTY_BLOCKS)), 11, id="without any content"),
+        pytest.param(chain([EMPTY_MEMBER[:10]], map(bytes, cycle(zip(EMPTY_BLOCKS[:5])))), 2**16 + 1, id="in bytes"),
     ],
 )
 def test_what_is_too_large_is_stopped_while_it_streams_in(chunks: Iterable[bytes], taken: int) -> None:
