@@ -101,9 +101,8 @@ def redact(error: ApiError, token: Secret, proxy: str | None) -> ApiError:
         # Addresses, HTML and JSON encode none of these characters.
         for part in (secret, quote(secret, safe=""), *re.findall(r"[\w.~-]{12,}", secret)):
             # A server's text is cut at some length, and the secret may be where it is cut.
-            start, rest = part[:_REDACTED_LENGTH], part[_REDACTED_LENGTH:]
-            first, *others = error.seen.split(start)
-            others = [text[len(commonprefix([text, rest])) :] for text in others]  # noqa: RUF071 - of characters
+            first, *others = error.seen.split(part[:_REDACTED_LENGTH])
+            others = [text[len(commonprefix([text, part[_REDACTED_LENGTH:]])) :] for text in others]  # noqa: RUF071 - of characters
             error.seen = str(token).join([first, *others])
     return error
 

@@ -25,10 +25,7 @@ def check_writable(path: Path) -> None:
 
 
 def replace_file(path: Path, parts: Iterable[bytes], readers: int = 0) -> None:
-    """Write a file in the place of the old one, whole until then, or raise an OutputError.
-
-    The umask says who may read it, and so may ``readers``, bits of its mode.
-    """
+    """Replace a file as a whole, or raise an OutputError; ``readers`` are bits of its mode whatever the umask."""
     target = _target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:

@@ -57,8 +57,7 @@ def telemetry_path(text: str) -> str:
 def external_url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        has_more = "@" in parts.netloc or parts.query or parts.fragment
-        is_good = not text or (parts.scheme in DEFAULT_PORTS and parts.hostname and not has_more)
+        is_good = not text or (parts.scheme in DEFAULT_PORTS and parts.hostname and not re.search("[@?#]", text))
         parts.port  # noqa: B018 - raises where it is none
         prefix_of(text)
     except ValueError:
