@@ -70,14 +70,6 @@ def test_merged_keys_are_no_duplicates_and_a_byte_order_mark_is_ignored(load_tex
     assert [workspace.name for workspace in config.workspaces] == ["acme", "globex"]
 
 
-def test_aliases_of_aliases_are_not_written_out(load_text: LoadText) -> None:
-    doubled = "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 26))
-    started = time.process_time()
-    with pytest.raises(ConfigError, match="a25: unknown key"):
-        load_text(f"a0: &a0 []\n{doubled}")
-    assert time.process_time() - started < 1
-
-
 def test_paths_are_relative_to_the_file_they_stand_in(load_text: LoadText, tmp_path: Path) -> None:
     (tmp_path / "workspaces.d").mkdir()
     (tmp_path / "workspaces.d/a").write_text(
@@ -123,11 +115,20 @@ def test_the_hash_changes_with_what_the_files_hold(tmp_path: Path) -> None:
     assert len({unchanged, *changed}) == 3
 
 
-def test_1000_mistakes_are_reported_in_1_5_seconds(load_text: LoadText) -> None:
+MISTAKES = "workspaces:\n" + "".join(f"- {{subdomain: w{n}, pol_interval: 60s}}\n" for n in range(1000))
+ALIASES = "a0: &a0 []\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 28))
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "count"), [(MISTAKES, "did you mean poll_interval?", 1000), (ALIASES, "a27:", 1)]
+)
+def test_many_mistakes_or_values_are_reported_in_1_5_seconds(
+    load_text: LoadText, text: str, key: str, count: int
+) -> None:
     begun = time.process_time()
     with pytest.raises(ConfigError) as refused:
-        load_text("workspaces:\n" + "".join(f"- {{subdomain: w{n}, pol_interval: 60s}}\n" for n in range(1000)))
-    assert str(refused.value).count("pol_interval: unknown key; did you mean poll_interval?") == 1000
+        load_text(text)
+    assert str(refused.value).count(key) == count
     assert time.process_time() - begun < 1.5
 
 
