@@ -99,7 +99,7 @@ def redact(error: ApiError, token: Secret, proxy: str | None) -> ApiError:
     in_base64 = [base64.b64encode(text.encode()).decode() for text in sent]
     for secret in filter(None, (token.reveal, url.password or url.username, *in_base64)):
         # Addresses, HTML and JSON encode none of these characters.
-        for part in (secret, quote(secret, safe=""), *re.findall(r"[\w.~-]{12,}", secret)):
+        for part in dict.fromkeys((secret, quote(secret, safe=""), *re.findall(r"[\w.~-]{12,}", secret))):
             # A server's text is cut at some length, and the secret may be where it is cut.
             first, *others = error.seen.split(part[:_REDACTED_LENGTH])
             others = [text[len(commonprefix([text, part[_REDACTED_LENGTH:]])) :] for text in others]  # noqa: RUF071 - of characters
