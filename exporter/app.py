@@ -24,7 +24,7 @@ from exporter.metrics.exporter_metrics import ExporterMetrics
 from exporter.metrics.exposition import Exposition
 from exporter.polling.pollers import Pollers, Prepared
 from exporter.polling.storage import Storage
-from exporter.process import release_sighup, share_files
+from exporter.process import share_files
 from exporter.status.endpoints import StatusPages
 from exporter.web.config import WebConfig
 from exporter.web.listening import listen, url
@@ -60,7 +60,7 @@ async def serve(exporter: "Exporter", listeners: Sequence[socket.socket]) -> Non
     web = exporter.web
     log_start(exporter.config, [url(listener, web.scheme) + web.metrics_path for listener in listeners])
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
-    release_sighup()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})  # one that came before is delivered, too
     reloading = asyncio.create_task(reload_at_hangup())
     try:
         await exporter.serve(listeners)
@@ -161,7 +161,7 @@ class Exporter:
                 if self.web.config_file is not None:
                     self._access.apply(web_config)
             except Exception as error:
-                self._exporter_metrics.reload_failed()
+                self._exporter_metrics.metric("mihu_exporter_config_last_reload_successful").set(0)
                 if isinstance(error, ConfigError):
                     _log.error("configuration not reloaded; the one in force stays", error=str(error))
                     raise

@@ -67,7 +67,7 @@ def leave(main: Callable[[], object]) -> NoReturn:
 
 
 def run_as_service() -> None:
-    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until ``release_sighup``."""
+    """Let SIGINT and SIGTERM end the program with status 0; SIGHUP stays blocked until it can be handled."""
     _statuses.update(dict.fromkeys(ENDING, 0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
@@ -75,11 +75,6 @@ def run_as_service() -> None:
 def run_as_command() -> None:
     """Let signals end the program with the status that shells expect."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*ENDING, signal.SIGHUP})
-
-
-def release_sighup() -> None:
-    """Deliver SIGHUP, also one that came before."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 def end(signum: int, _: FrameType | None = None) -> NoReturn:

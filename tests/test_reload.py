@@ -221,6 +221,7 @@ async def test_names_of_agents_that_are_to_be_hidden_are_hidden_everywhere_at_on
     await bench.reload(metrics=Metrics(agent_names=False))
     after = await shown()
     assert not [name for name in names if name in after]
+    assert not any([(await bench.exporter.get(f"/trunks.json?search={name}")).json()["total"] for name in names])
     assert await bench.lines("mihu_trunk_info") == series != []
     assert (await bench.remembered())[2] == 2
 

@@ -14,6 +14,7 @@ LIMIT = 16 * 2**20  # bytes of a page, also decompressed; the largest documented
 
 _PROXY = "if it lasts, check the proxy"
 _STEP = 2**20  # bytes decompressed without a pause: a chunk of a bomb holds a thousand times its size
+_CHUNK = 256  # bytes that a chunk counts for at least: it takes longer to receive than a kilobyte
 _GZIP = 31  # zlib's window bits for the largest window inside a gzip wrapper
 
 
@@ -42,9 +43,12 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
         raise ApiError(Reason.INVALID_RESPONSE, problem, _PROXY)
     is_gzip = encoding in {"gzip", "x-gzip"}
     received, plain, inflater = bytearray(), bytearray(), isal_zlib.decompressobj(_GZIP)
+    size = 0
     async for chunk in chunks:
+        await asyncio.sleep(0)  # many may have been received together
         received += chunk
-        _check_size(len(received), limit)  # compressed data may go on without yielding anything
+        size += max(len(chunk), _CHUNK)
+        _check_size(size, limit)  # compressed data may go on without yielding anything
         rest = chunk if is_gzip else b""
         while rest:
             if inflater.eof:  # a gzip file may consist of several members (RFC 1952, section 2.2)

@@ -4,12 +4,14 @@ The log, the doctor and the status page take remedies from this table, unless an
 """
 
 import base64
+import re
 import socket
 import ssl
 from collections.abc import Mapping
 from enum import StrEnum
+from os.path import commonprefix
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import httpx
 
@@ -91,13 +93,17 @@ def excerpt(text: str) -> str:
 
 
 def redact(error: ApiError, token: Secret, proxy: str | None) -> ApiError:
-    """Remove the token and the proxy's password, plain and encoded: servers may repeat requests in errors."""
+    """Remove the token and the proxy's login, plain and encoded: servers may repeat requests in errors."""
     url = httpx.URL(proxy or "")
-    login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-    for secret in (token.reveal, login, url.password) if url.password else (token.reveal,):
-        # A server's text is cut at some length, and the secret may be where it is cut.
-        for length in range(len(secret), min(len(secret), _REDACTED_LENGTH) - 1, -1):
-            error.seen = error.seen.replace(secret[:length], str(token))
+    sent = (token.reveal, f"Bearer {token.reveal}", f"{url.username}:{url.password}")
+    in_base64 = [base64.b64encode(text.encode()).decode() for text in sent]
+    for secret in filter(None, (token.reveal, url.password or url.username, *in_base64)):
+        # Addresses, HTML and JSON encode none of these characters.
+        for part in dict.fromkeys((secret, quote(secret, safe=""), *re.findall(r"[\w.~-]{12,}", secret))):
+            # A server's text is cut at some length, and the secret may be where it is cut.
+            first, *others = error.seen.split(part[:_REDACTED_LENGTH])
+            others = [text[len(commonprefix([text, part[_REDACTED_LENGTH:]])) :] for text in others]  # noqa: RUF071 - of characters
+            error.seen = str(token).join([first, *others])
     return error
 
 
@@ -124,7 +130,8 @@ def response_error(response: httpx.Response, message: str, retry_after: float | 
         try:
             parts = urlsplit(response.headers.get("Location", ""))
             # Without user, password, query and fragment, which may be secret.
-            target = excerpt(urlunsplit((parts.scheme, parts.hostname or "", parts.path, "", ""))) or "nowhere"
+            parts = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+            target = excerpt(urlunsplit(parts)) or "nowhere"
         except ValueError:
             target = "an invalid address"
         return ApiError(Reason.REDIRECT, f"HTTP {status}, a redirect to {target}", status=status)

@@ -51,20 +51,14 @@ async def for_each(config: ValidatedConfig, work: Callable[[Workspace], Awaitabl
     return await asyncio.gather(*map(work_on, config.workspaces))
 
 
-class PageCount:
-    """Counts the pages of all workspaces."""
+def count_page(pages: dict[str, tuple[int, int]], workspace: str, page: Page) -> tuple[int, int]:
+    """Count a page of a workspace, of which a first one begins another walk.
 
-    def __init__(self) -> None:
-        self._pages: dict[str, tuple[int, int]] = {}
-
-    def count(self, workspace: str, page: Page) -> tuple[int, int]:
-        """Count a page that was read, and return how many were, and how many there are as far as is known.
-
-        A first page begins another walk.
-        """
-        read, total = (0, last_page(page) or 1) if page.number == 1 else self._pages[workspace]
-        self._pages[workspace] = read + 1, max(total, page.number)
-        return sum(read for read, _ in self._pages.values()), sum(total for _, total in self._pages.values())
+    Return how many pages of all were read, and how many there are as far as is known.
+    """
+    read, total = (0, last_page(page) or 1) if page.number == 1 else pages[workspace]
+    pages[workspace] = read + 1, max(total, page.number)
+    return sum(read for read, _ in pages.values()), sum(total for _, total in pages.values())
 
 
 @contextmanager
@@ -76,13 +70,13 @@ def progress() -> Iterator[Watch]:
     from rich.console import Console  # noqa: PLC0415 - rich takes a moment to import
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - likewise
 
-    pages = PageCount()
+    pages: dict[str, tuple[int, int]] = {}  # of each workspace, how many were read, and how many there are
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("Waiting for the first page", total=None)
 
         def watch(workspace: str, page: Page) -> None:
-            read, total = pages.count(workspace, page)
+            read, total = count_page(pages, workspace, page)
             bar.update(task, description=f"Page {read} of {total}", completed=read, total=total)
 
         yield watch

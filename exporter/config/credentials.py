@@ -3,7 +3,6 @@
 import asyncio
 import os
 from dataclasses import dataclass, fields
-from typing import ClassVar
 
 from pydantic import model_validator
 
@@ -37,7 +36,7 @@ class Authorization(Section):
     credentials_env: Variable | None = key("The name of an environment variable with the token.", None)
     credentials: Token | None = key("The token itself, visible to every reader of this file.", None)
 
-    __pydantic_config__: ClassVar = Section.described_by(minProperties=1, maxProperties=1)
+    __pydantic_config__ = Section.__pydantic_config__ | {"json_schema_extra": {"minProperties": 1, "maxProperties": 1}}
 
     @model_validator(mode="after")
     def _is_one(self) -> "Authorization":

@@ -44,7 +44,8 @@ def load(path: Path, deniable: Collection[str] = ()) -> ValidatedConfig:
 
 def load_plain(value: Any, place: Place, deniable: Collection[str] = ()) -> ValidatedConfig:  # noqa: ANN401 - plain YAML
     """Load the configuration in plain objects, and in the files that it names."""
-    place.findings.files.setdefault(place.file, repr(value).encode())
+    if place.file not in place.findings.files:  # repr() of aliases that are nested would never end
+        place.findings.files[place.file] = repr(value).encode()
     top = read_document(Document, value, place, ", such as config.yaml from the project")
     document = top.section
     entries = [*_read_workspaces(document.workspaces, place.key("workspaces"))]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from hashlib import blake2b
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import SkipValidation, StrictBool, StrictInt
@@ -121,9 +121,9 @@ class Workspace(Defaults):
     subdomain: values.Subdomain = key("acme, for https://acme.mihu.ai.", "")
     base_url: values.BaseURL = key("The address, instead of subdomain; needs a name.", "")
 
-    __pydantic_config__: ClassVar = Section.described_by(
-        anyOf=[{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]
-    )
+    __pydantic_config__ = Section.__pydantic_config__ | {
+        "json_schema_extra": {"anyOf": [{"required": ["subdomain"]}, {"required": ["base_url", "name"]}]}
+    }
 
     @property
     def proxy(self) -> str | None:

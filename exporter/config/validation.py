@@ -6,7 +6,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
-from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import ErrorDetails, core_schema, to_jsonable_python
 
@@ -51,11 +51,6 @@ class Section:
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(
         extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
     )
-
-    @classmethod
-    def described_by(cls, **keywords: JsonValue) -> ConfigDict:
-        """Return the configuration of a section whose JSON schema has more keywords."""
-        return cls.__pydantic_config__ | ConfigDict(json_schema_extra=keywords)
 
     @classmethod
     @cache

@@ -115,14 +115,17 @@ COLUMNS = (
     "remarks",
 )
 _FIRST_TIME, _LAST_TIME = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999, in Unix time
-# What a spreadsheet takes for a formula, unless it is a phone number or a number.
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d*.]*$)")
+# Where a spreadsheet sees a formula, and not a phone number or a number: at the start of a cell, which a semicolon ends
+# where a comma is in numbers. Full-width signs count, too.
+_FORMULA = re.compile(r"(?!^[+-][\d*.]*$)(^|;)([=@+＝＠＋－-])")  # noqa: RUF001 - see above
 
 
 def csv_line(cells: Iterable[str]) -> bytes:
     """Return a line; a text that a spreadsheet would compute has an apostrophe in front."""
     line = io.StringIO(newline="")
-    csv.writer(line).writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells])
+    csv.writer(line).writerow(
+        [_FORMULA.sub(r"\1'\2", cell) if ";" in cell or _FORMULA.match(cell) else cell for cell in cells]
+    )
     return line.getvalue().encode()
 
 

@@ -105,10 +105,10 @@ class ApiMetrics(Registry):
         self.metric("mihu_poll_drift").set(result.drift)
         self.metric("mihu_invalid_items").set(result.invalid_items)
         self.metric("mihu_duplicate_items").set(result.duplicate_items)
-        self.clear("mihu_poll_reported_trunks")
+        self.metrics["mihu_poll_reported_trunks"].clear()
         if result.reported_trunks is not None:
             self.metric("mihu_poll_reported_trunks").set(result.reported_trunks)
-        self.clear("mihu_invalid_fields")
+        self.metrics["mihu_invalid_fields"].clear()
         for field, count in sorted(result.invalid_fields.items()):
             self.metric("mihu_invalid_fields", field).set(count)
         for kind, count in changes.items():

@@ -97,9 +97,6 @@ class Registry:
         labels = (*self._labels, *own_labels)
         return self.metrics[name].labels(*labels) if labels else self.metrics[name]
 
-    def clear(self, name: str) -> None:
-        self.metrics[name].clear()
-
     def render(self) -> Mapping[str, Segment]:
         """Return the current series, by family."""
         metrics = zip(self.metrics, self.registry.collect(), strict=True)

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-_READABLE_BY_ALL = 0o644  # node_exporter runs as another user
-
 
 class OutputError(Exception):
     """A text cannot be written; the message says why and what to do."""
@@ -26,15 +24,15 @@ def check_writable(path: Path) -> None:
         raise OutputError(f"cannot write {path}: there is no folder {folder}; make it, or name another --output")
 
 
-def replace_file(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file that all may read in the place of the old one, whole until then; or raise an OutputError."""
+def replace_file(path: Path, parts: Iterable[bytes], readers: int = 0) -> None:
+    """Replace a file as a whole, or raise an OutputError; ``readers`` are bits of its mode whatever the umask."""
     target = _target(path)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("xb") as file:
             file.writelines(parts)
             file.flush()
-            os.fchmod(file.fileno(), _READABLE_BY_ALL)
+            os.fchmod(file.fileno(), os.fstat(file.fileno()).st_mode | readers)
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:

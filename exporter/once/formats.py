@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 
@@ -48,7 +49,8 @@ class Collected:
 def write(format_: str, collected: Sequence[Collected], output: Path | None) -> None:
     """Write what was collected, in one of FORMATS, to a file, which may raise an OutputError, or to standard output."""
     if output is not None:
-        replace_file(output, FORMATS[format_](collected))
+        # node_exporter runs as another user.
+        replace_file(output, FORMATS[format_](collected), 0o444 if format_ == "prometheus" else 0)
     elif format_ == "table" and sys.stdout.isatty():
         _print_table(collected)
     else:
@@ -192,15 +194,9 @@ _LEFT_OUT_FIRST = ("LOCATION", "LIMITS", "BOUND-ON", "REMARKS", "STATUS", "WORKS
 _UNBROKEN = {"NUMBER", "STATUS", "OUT-OF-SERVICE", "SINCE", "BOUND-ON", "LIMITS"}
 
 
-def csv_rows(collected: Iterable[Collected]) -> Iterator[bytes]:
-    """Yield a header, and a row for each trunk by workspace and number."""
-    yield csv_line(COLUMNS)
-    yield from map(csv_row, all_trunks(collected))
-
-
 FORMATS: Mapping[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
     "prometheus": gauges,
     "json": document,
     "table": table,
-    "csv": csv_rows,
+    "csv": lambda collected: chain([csv_line(COLUMNS)], map(csv_row, all_trunks(collected))),
 }

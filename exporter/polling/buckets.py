@@ -7,7 +7,7 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from sys import intern
@@ -23,7 +23,7 @@ from exporter.metrics.gzip_segments import Segment
 from exporter.metrics.render import Renderer
 from exporter.metrics.workspace_families import WORKSPACE_FAMILIES, Tally
 from exporter.trunks.changes import State, States, state_of
-from exporter.trunks.lines import Harm, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines
+from exporter.trunks.lines import Harm, key_of, kinds_of, line_of, pack, pack_lines, rank, unpack_lines, without_names
 from exporter.trunks.out_of_service import ATTRIBUTES, Concern, Judge, Judged, differing
 from exporter.trunks.rows import Group, Surroundings, digits
 from exporter.trunks.trunk import CHANNELS, UNREADABLE, Trunk, merge, without_agent_names
@@ -60,6 +60,11 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
     def unpacked_trunks(self) -> list[Judged]:
         return _decode_trunks(isal_zlib.decompress(self.trunks))
+
+    def without_agent_names(self) -> "Bucket":
+        """Return the bucket without the names in its lines; its trunks keep them, and are shown without."""
+        lines = sorted(map(without_names, unpack_lines(self.lines)))
+        return replace(self, lines=pack_lines(lines), first=lines[0] if lines else "")
 
     def unpacked_tallies(self) -> Sequence[Tally]:
         return _decode_tallies(self.tallies)
@@ -165,7 +170,9 @@ class BucketMaker:
                 new[key] = self.judge.judge(trunk, inputs.around.bound_elsewhere.get(key, 0), since, served)
             else:
                 new.pop(key, None)
-        return new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
+        if new.keys() == old.keys():
+            return new
+        return dict(sorted(new.items(), key=lambda item: (crc32(item[0].encode(errors="surrogatepass")), item[0])))
 
     def _merged(self, group: Group, inputs: Inputs) -> Trunk | None:
         """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""
@@ -244,11 +251,6 @@ def violation(trunk: Trunk, filter_: Filter) -> str | None:
 def bucket_of(key: str, count: int) -> int:
     """Return the index of a trunk's bucket, given the number of buckets."""
     return crc32(key.encode(errors="surrogatepass")) * count >> _HASH_BITS
-
-
-def in_order(keys: Iterable[str]) -> list[str]:
-    """Return keys in the order of a bucket."""
-    return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
 def unpack_states(*packed: bytes) -> dict[str, State]:

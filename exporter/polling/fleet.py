@@ -74,10 +74,11 @@ class Fleet:
         return self.maker is maker and self.made_at <= now
 
     def without_agent_names(self, maker: BucketMaker) -> "Fleet":
-        """Return the fleet without the series that have names of agents, as it is shown until the next poll."""
+        """Return the fleet without what shows names of agents, as it is shown until the next poll."""
         named = {family.name for family in TRUNK_FAMILIES if "agent_name" in family.labels}
         columns = {name: column for name, column in self.columns.items() if name not in named}
-        return replace(self, maker=maker, columns=columns)
+        buckets = tuple(bucket.without_agent_names() for bucket in self.buckets)
+        return replace(self, maker=maker, columns=columns, buckets=buckets)
 
 
 def build_fleet(

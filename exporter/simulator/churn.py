@@ -47,12 +47,12 @@ class Churn:
         return attempt(now) or self._resize(now)
 
     def _trouble_or_heal(self, now: float) -> str | None:
-        self._troubled = {number: health for number, health in self._troubled.items() if number in self._fleet}
+        listed = set(self._fleet.numbers)
+        self._troubled = {number: health for number, health in self._troubled.items() if number in listed}
         # Healing gets likelier with every trouble; at the usual number of them both are as likely.
         share = len(self._troubled) / (2 * self._usual_troubles)
-        return self._heal(now) if self._random.random() < share else self._trouble(now)
-
-    def _heal(self, now: float) -> str:
+        if self._random.random() >= share:
+            return self._trouble(now)
         number = self._random.choice(list(self._troubled))
         self._fleet.change(number, now=now, **self._troubled.pop(number))
         return "healed"

@@ -35,9 +35,6 @@ class Fleet:
     def __len__(self) -> int:
         return len(self._trunks)
 
-    def __contains__(self, number: object) -> bool:
-        return number in self._trunks
-
     @property
     def agents(self) -> tuple[Agent, ...]:
         return self._generator.agents

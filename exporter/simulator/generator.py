@@ -242,22 +242,17 @@ def _channel_settings(random: Random, setup: _Setup, country: str) -> dict[str, 
 
 def _incomplete(random: Random, settings: dict[str, Any]) -> dict[str, Any] | list[Any] | None:
     """Make something null, missing or ``[]``, up to all of it."""
-    match random.randrange(7):
-        case 0:
-            return None
-        case 1:
-            return []
-        case 2:
-            settings["sms"] = []
-        case 3:
-            settings["sms"] = None
-        case 4:
-            del settings["sms"]
-        case 5:
-            settings["voice"]["channel_limit"] = None
-        case _:
-            del settings["voice"]["whitelisted_destinations"]
-    return settings
+    voice, inbound = settings["voice"], settings["inbound"]
+    incomplete: tuple[dict[str, Any] | list[Any] | None, ...] = (
+        None,
+        [],
+        settings | {"sms": []},
+        settings | {"sms": None},
+        {"voice": voice, "inbound": inbound},
+        settings | {"voice": voice | {"channel_limit": None}},
+        settings | {"voice": {name: voice[name] for name in ("enabled", "channel_limit")}},
+    )
+    return incomplete[random.randrange(7)]
 
 
 def _billing(random: Random, currency: str, *, external: bool) -> dict[str, Any] | list[Any]:

@@ -68,6 +68,14 @@ def without_since(line: str) -> str:
     return line[0] + _NO_TIME + line[_RANK:]
 
 
+def without_names(line: str) -> str:
+    texts, rest = line.split(_AGENTS, 1)
+    agents, tags = rest.split(_TAG, 1)
+    uuids = agents.split(_FIELD)[1::2]
+    shown = _FIELD.join(text for uuid in uuids for text in ("" if uuid else UNKNOWN, uuid))
+    return f"{texts}{_AGENTS}{shown}{_TAG}{tags}"
+
+
 def since_of(line: str) -> float | None:
     since = line[1:_RANK]
     return None if since == _NO_TIME else float(since)

@@ -52,11 +52,6 @@ class LimitedProtocol(HttpToolsProtocol):
     def is_answering(self) -> bool:
         return bool(self._unanswered)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether it has nothing to answer, nor anything of an answer left to send."""
-        return not (self.is_answering or (self in self.connections and self.transport.get_write_buffer_size()))
-
     def connection_lost(self, exc: Exception | None) -> None:
         for cycle in self._unanswered:  # uvicorn tells only the last one
             cycle.disconnected = True
@@ -168,7 +163,8 @@ class Server(uvicorn.Server):
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
         for protocol in list(self.open):
-            if protocol.is_idle:  # a TLS client would be waited for until it says goodbye
+            is_sending = protocol in protocol.connections and protocol.transport.get_write_buffer_size()
+            if not (protocol.is_answering or is_sending):  # a TLS client would be waited for until it says goodbye
                 protocol.cut()
         await super().shutdown(sockets)
 

@@ -57,13 +57,14 @@ def telemetry_path(text: str) -> str:
 def external_url(text: str) -> str:
     try:
         parts = urlsplit(text)
-        is_good = not text or (parts.scheme in DEFAULT_PORTS and parts.hostname and not (parts.query or parts.fragment))
+        is_good = not text or (parts.scheme in DEFAULT_PORTS and parts.hostname and not re.search("[@?#]", text))
         parts.port  # noqa: B018 - raises where it is none
         prefix_of(text)
     except ValueError:
         is_good = False
     if not is_good:
-        raise ValueError(f"{text!r} is not an address; write one such as https://ops.internal/mihu")
+        shown = re.sub("//.*@", "//<secret>@", text)
+        raise ValueError(f"{shown!r} is not an address; write one such as https://ops.internal/mihu")
     return text.rstrip("/")
 
 

@@ -5,7 +5,7 @@ import gzip
 import json
 import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable
-from itertools import chain, repeat
+from itertools import chain, cycle, repeat
 
 import pytest
 from hypothesis import given
@@ -106,6 +106,7 @@ EMPTY_BLOCKS = b"\x00\x00\x00\xff\xff" * (SMALL // 40)  # stored blocks without 
     [
         pytest.param(repeat(gzip.compress(bytes(SMALL // 4), 1)), 5, id="a bomb of small members"),
         pytest.param(chain([EMPTY_MEMBER[:10]], repeat(EMPTY_BLOCKS)), 11, id="without any content"),
+        pytest.param(chain([EMPTY_MEMBER[:10]], map(bytes, cycle(zip(EMPTY_BLOCKS[:5])))), 2**12 + 1, id="in bytes"),
     ],
 )
 def test_what_is_too_large_is_stopped_while_it_streams_in(chunks: Iterable[bytes], taken: int) -> None:
@@ -233,10 +234,11 @@ def test_what_is_no_page_is_an_invalid_response(body: bytes, seen: str) -> None:
 class TestWhatIsNearlyRight:
     """One bad character costs no page."""
 
-    def test_a_page_that_is_too_long_to_repair_is_invalid(self) -> None:
+    def test_a_page_that_is_too_long_to_repair_is_invalid_and_one_of_a_million_values_too_large(self) -> None:
         padding = b'"%b"' % (b"x" * 3_000_000)
         assert len(decode_page(envelope(b"[%b]" % padding))[0]) == 1
         assert error_of(envelope(b"[%b, NaN]" % padding)).reason is Reason.INVALID_RESPONSE
+        assert error_of(envelope(b"[%b1]" % (b"1," * 2**20))).reason is Reason.TOO_LARGE
 
     @pytest.mark.parametrize("number", ["NaN", "-1e999", "9" * 400, "9" * 5_000])
     def test_a_number_out_of_range_costs_its_field(self, number: str) -> None:

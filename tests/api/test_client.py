@@ -1,11 +1,15 @@
 """One request for one page: what is sent, which errors answers are, and what is counted."""
 
 import asyncio
+import html
+import json
 import time
 import traceback
-from collections.abc import AsyncIterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote_plus
 
 import httpx
 import msgspec
@@ -13,6 +17,7 @@ import pytest
 from api.bench import PAGE, TOKEN, Bench
 from hypothesis import given
 from hypothesis import strategies as st
+from support import marks
 from support.clock import ManualClock
 from support.transport import Handler
 
@@ -275,9 +280,15 @@ class TestTheToken:
     def test_is_removed_where_a_message_is_cut(self, before: int) -> None:
         assert TOKEN.reveal[:8] not in str(error_of(401, {"message": "x" * before + TOKEN.reveal}))
 
-    def test_may_be_short(self) -> None:
-        error = Bench(answering(401, b'{"message": "bad s3cr3t!"}')).error(Secret("s3cr3t"))
-        assert "(bad <secret>!)" in str(error)
+    WRITTEN = (str, quote_plus, html.escape, json.dumps, repr, lambda text: b64encode(text.encode()).decode())
+
+    @pytest.mark.parametrize("token", ["s3cr3t", f"12|'\"\\/<{marks.TOKEN}>&="])
+    @pytest.mark.parametrize("write", WRITTEN)
+    def test_is_removed_however_it_is_written(self, write: Callable[[str], str], token: str) -> None:
+        message = f"bad {write(token)}! {write(f'Bearer {token}')}"
+        error = Bench(answering(401, msgspec.json.encode({"message": message}))).error(Secret(token))
+        assert error.seen.count("<secret>") == 2
+        assert not [text for text in (token, write(token), *marks.marks_in(error.seen)) if text in error.seen]
 
     def test_is_not_shown_by_what_led_to_the_error(self) -> None:
         error = Bench(failing(httpx.RemoteProtocolError(TOKEN.reveal))).error()

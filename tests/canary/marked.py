@@ -30,7 +30,7 @@ class Marked:
             for index, name in enumerate(ECHOES)
         ]
         unreached: dict[str, dict[str, Any]] = {
-            "proxied": {"base_url": f"{api.url}/key", "proxy_url": _login(proxy.port)},
+            "proxied": {"base_url": f"{api.url}/key", "proxy_url": f"http://{PROXY_PASSWORD}@127.0.0.1:{proxy.port}"},
             "tunnelled": {"base_url": "https://localhost", "proxy_url": _login(proxy.port)},
             "without-proxy": {"base_url": "https://localhost", "proxy_url": _login(free_port())},
             "without-tls": {"base_url": f"https://localhost:{api.port}", "tls_config": self._pair},

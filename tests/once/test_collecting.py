@@ -9,7 +9,7 @@ from support.polling import Listing
 from support.trunks import row, rows
 
 from exporter.api.wire import Number, Pagination
-from exporter.commands.workspaces import PageCount
+from exporter.commands.workspaces import count_page
 from exporter.config.settings import Metrics, NumberStyle
 from exporter.polling.walk import Page
 
@@ -75,9 +75,9 @@ def test_a_trunk_without_uuid_is_listed_even_where_it_can_have_no_series() -> No
 )
 def test_pages_are_counted(pages_read: str, counts: str) -> None:
     """Each is the workspace, the number and the last page's."""
-    pages = PageCount()
+    pages: dict[str, tuple[int, int]] = {}
     for read, count in zip(pages_read.split(), counts.split(), strict=True):
         number, _, last = read[1:].partition("/")
         pagination = Pagination(last_page=Number(int(last)) if last else None, has_more=True)
-        found = pages.count(read[0], Page(int(number), b"", pagination, ()))
+        found = count_page(pages, read[0], Page(int(number), b"", pagination, ()))
         assert found == tuple(map(int, count.split("/")))

@@ -10,16 +10,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from exporter.once import formats
 from exporter.once.files import OutputError, check_writable, print_parts, replace_file
 
 
-def test_everybody_may_read_it_whatever_the_umask(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("format_", "mode"), [("prometheus", 0o644), ("csv", 0o600), ("json", 0o600)])
+def test_node_exporter_may_read_it_whatever_the_umask(tmp_path: Path, format_: str, mode: int) -> None:
     before = os.umask(0o077)
     try:
-        replace_file(tmp_path / "mihu.prom", [b"text"])
+        formats.write(format_, [], tmp_path / "output")
     finally:
         os.umask(before)
-    assert stat.S_IMODE((tmp_path / "mihu.prom").stat().st_mode) == 0o644
+    assert stat.S_IMODE((tmp_path / "output").stat().st_mode) == mode
 
 
 @pytest.mark.parametrize("error", [None, SystemExit(143), KeyboardInterrupt(), RuntimeError("not foreseen")])

@@ -19,7 +19,8 @@ from support.trunks import bindings, bound, row, unbound
 from exporter.commands.once import choose
 from exporter.config.settings import ExpectRule, Metrics, NumberStyle
 from exporter.listing.description import COLUMNS
-from exporter.once.formats import Collected, all_trunks, csv_rows, document, gauges, table
+from exporter.once import formats
+from exporter.once.formats import Collected, all_trunks, document, gauges, table
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -47,7 +48,7 @@ FORMATS: dict[str, Callable[[Iterable[Collected]], Iterable[bytes]]] = {
     "gauges.prom": gauges,
     "document.json": document,
     "table.txt": table,
-    "trunks.csv": csv_rows,
+    "trunks.csv": formats.FORMATS["csv"],
 }
 
 
@@ -89,7 +90,7 @@ def test_a_table_of_no_trunks_is_nothing_but_the_header() -> None:
 
 class TestCsv:
     def test_it_is_read_as_it_was_meant(self) -> None:
-        lines = text(csv_rows, polled())
+        lines = text(FORMATS["trunks.csv"], polled())
         assert lines.count("\r\n") == 7
         assert not {"\n", "\r"} & set(lines.replace("\r\n", ""))
         rows = list(csv.DictReader(io.StringIO(lines, newline="")))

@@ -133,7 +133,7 @@ def test_once_describes_a_trunk_alike() -> None:
     assert remembered == {"since": (1_700_000_000, None), "since_or_earlier": (True, False)}
     assert shown.items() <= listed.items()
     since = b"2023-11-14T22:13:20Z"
-    assert answer("/trunks.csv", pages).content.replace(since, b"") == b"".join(formats.csv_rows(once))
+    assert answer("/trunks.csv", pages).content.replace(since, b"") == b"".join(formats.FORMATS["csv"](once))
 
 
 def status(name: str, *changes: Change) -> Status:

@@ -201,10 +201,14 @@ class TestCSV:
         assert response.headers["Cache-Control"] == "no-store"
         return list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
 
-    @pytest.mark.parametrize("formula", ["=1+1", "@SUM(A1)", "-1+cmd|' /C calc'!A0", '+HYPERLINK("x")', '="a,b"'])
-    def test_nothing_is_a_formula_to_a_spreadsheet(self, formula: str) -> None:
-        (line,) = self.lines(location=formula, number=formula, status=formula)
-        assert {line["location"], line["number"], line["status"]} == {f"'{formula}"}
+    # Full-width signs count in Japanese; where a comma is in numbers, a semicolon begins a cell.
+    SHOWN = ("'=1+1", "'@SUM(A1)", "'-1+cmd|' /C calc'!A0", '\'+HYPERLINK("x")', '\'="a,b"', "'\uff1d1", "a;'+1")
+
+    @pytest.mark.parametrize("shown", SHOWN)
+    def test_nothing_is_a_formula_to_a_spreadsheet(self, shown: str) -> None:
+        text = shown.replace("'", "", 1)
+        (line,) = self.lines(location=text, number=text, status=text)
+        assert {line["location"], line["number"], line["status"]} == {shown}
 
     def test_links_lead_to_what_is_filtered(self) -> None:
         links = Outline(answer("/trunks?country=IT&page=1", statuses(ACME)).text).links

@@ -103,10 +103,9 @@ _NO_BINDINGS = st.one_of(
 )
 
 
-def _without_bindings(listed: list[Any], bindings: list[Any]) -> list[object]:
-    return [_replace(row, ("bindings",), part) for row, part in zip(listed, bindings, strict=False)]
-
-
-FLEETS: st.SearchStrategy[list[object]] = st.one_of(
-    _LISTED, _LISTED, _LISTED, st.builds(_without_bindings, _LISTED, st.lists(_NO_BINDINGS, min_size=8, max_size=8))
+_UNBOUND = st.builds(
+    lambda listed, bindings: [_replace(row, ("bindings",), part) for row, part in zip(listed, bindings, strict=False)],
+    _LISTED,
+    st.lists(_NO_BINDINGS, min_size=8, max_size=8),
 )
+FLEETS: st.SearchStrategy[list[object]] = st.one_of(_LISTED, _LISTED, _LISTED, _UNBOUND)

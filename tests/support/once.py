@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-import httpx
-
 from exporter.commands.once import choose, collect
 from exporter.config.settings import Metrics, ValidatedConfig
 from exporter.once.formats import Collected
@@ -23,9 +21,6 @@ def collected(apis: Mapping[str, Handler], metrics: Metrics | None = None, **set
         metrics=metrics or Metrics(),
     )
 
-    def handle(request: httpx.Request) -> Any:  # noqa: ANN401 - as the APIs answer
-        return apis[request.url.host.removesuffix(".mihu.ai")](request)
-
     clock = ManualClock()
     collecting = collect(
         config,
@@ -33,6 +28,6 @@ def collected(apis: Mapping[str, Handler], metrics: Metrics | None = None, **set
         clock=clock,
         random=Random(1),  # noqa: S311 - a repeatable one
         executor=InlineExecutor(),
-        transport=StreamingTransport(handle),
+        transport=StreamingTransport(lambda request: apis[request.url.host.removesuffix(".mihu.ai")](request)),
     )
     return choose(asyncio.run(clock.run(collecting)), out_of_service=False, statuses=(), search="")

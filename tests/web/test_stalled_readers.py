@@ -56,9 +56,6 @@ class Stage:
         finally:
             writer.transport.abort()
 
-    def is_free(self) -> bool:
-        return not self.site.server.server_state.connections and not self.site.server.server_state.tasks
-
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
@@ -88,7 +85,8 @@ pytestmark = pytest.mark.parametrize("staging", [in_parts_unencrypted, at_once_e
 async def test_a_client_that_reads_no_more_is_cut(authority: Authority, staging: Staging, read: int) -> None:
     async with staging(authority) as stage, stage.asking(GET) as peer:
         await peer.read(read)
-        await eventually(stage.is_free, "the connection is cut")
+        state = stage.site.server.server_state
+        await eventually(lambda: not state.connections and not state.tasks, "the connection is cut")
 
 
 async def test_those_that_read_slowly_get_everything(authority: Authority, staging: Staging) -> None:
