@@ -161,7 +161,7 @@ class Exporter:
                 if self.web.config_file is not None:
                     self._access.apply(web_config)
             except Exception as error:
-                self._exporter_metrics.metric("mihu_exporter_config_last_reload_successful").set(0)
+                self._exporter_metrics.reload_failed()
                 if isinstance(error, ConfigError):
                     _log.error("configuration not reloaded; the one in force stays", error=str(error))
                     raise

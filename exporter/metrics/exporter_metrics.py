@@ -53,6 +53,9 @@ class ExporterMetrics(Registry):
             self.add(_STORAGE_HEALTHY)
         self.metric(_STORAGE_HEALTHY.name).set(healthy)
 
+    def reload_failed(self) -> None:
+        self.metric("mihu_exporter_config_last_reload_successful").set(0)
+
     def loaded(self, config: ValidatedConfig, *, now: float) -> None:
         """Set what depends on the configuration; ``now`` is Unix time."""
         self.metric("mihu_exporter_config_last_reload_successful").set(1)

@@ -75,7 +75,7 @@ class Poll:
         self._cut_walks: list[Walk] = []  # until a page was gone
         self._started_walks = 0
         self._assessment: Assessment | None = None
-        self._buffer = TrunkBuffer(context.workspace.max_trunks)  # of rows that the fleet before did not have
+        self._buffer = TrunkBuffer()  # of rows that the fleet before did not have
         self._rows: dict[bytes, Row] | None = None  # of the fleet before and earlier walks, by digest, during a walk
         self.requests = 0
 
@@ -202,8 +202,7 @@ class Poll:
                 before = self._before.pages.values() if self._before else ()
                 pages = chain(before, *(walk.pages for walk in self._walks))
                 self._rows = {row.digest: row for page in pages for row in page.rows}
-            listed = self._before.trunks if self._before else {}
-            read = partial(read_page, number, body, self._rows, listed, self._workspace.max_trunks)
+            read = partial(read_page, number, body, self._rows, self._before.trunks if self._before else {})
             page, trunks = await self._context.off_the_loop(read) if len(body.plain) > _LARGE else read()
         self._buffer.add(page, body.compressed, trunks)
         return page

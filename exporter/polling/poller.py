@@ -135,7 +135,7 @@ class Poller:
         if self._storage is None or not self.snapshot.is_loaded or fleet is None:
             return
         to_write = fleet.packed_states, self.snapshot.memory
-        if to_write != self._written or self._workspace.name not in self._storage.stored:
+        if to_write != self._written or self._storage.is_behind(self._workspace.name):
             self._written = to_write
             self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
 

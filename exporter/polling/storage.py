@@ -75,7 +75,7 @@ class Storage:
         self._show_health = show_health
         self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
         self._unread: set[str] = set()  # workspaces whose files could not be read: what they said is lost
-        self.stored: set[str] = set()  # workspaces whose last content is in the folder
+        self._stored: set[str] = set()  # workspaces whose last content is in the folder
         self._waiting: dict[str, _Content] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # the event loop keeps weak references only
         self._lock: int | None = None
@@ -134,6 +134,10 @@ class Storage:
         if not is_under_way:
             self._begin(self._save(name, self._path(name)))
 
+    def is_behind(self, name: str) -> bool:
+        """Return whether the last content of a workspace is not in its file, or not yet."""
+        return name not in self._stored
+
     def keep(self, names: Iterable[str]) -> None:
         """Forget the problems of other workspaces, and that files could not be read."""
         self._unread.clear()
@@ -156,10 +160,10 @@ class Storage:
 
         problem = "what is remembered cannot be written, and is lost with a restart"
         if await self._try(name, path, problem, self._submit(write)):
-            self.stored.add(name)
+            self._stored.add(name)
             self._note(_FOLDER, self._folder, None)
         else:
-            self.stored.discard(name)
+            self._stored.discard(name)
 
     async def _try(self, name: str, path: Path, problem: str, called: asyncio.Future[T]) -> T | None:
         """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
@@ -215,7 +219,7 @@ class Storage:
                 if os.path.samestat(os.fstat(self._lock), (self._folder / "lock").stat()):
                     return
             self._release()
-            self.stored.clear()
+            self._stored.clear()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

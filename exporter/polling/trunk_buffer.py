@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping
 import msgspec
 from isal import igzip
 
-from exporter.api.body import LIMIT
-from exporter.api.errors import ApiError, Reason
 from exporter.api.wire import decode_page
 from exporter.polling.buckets import PARTS, bucket_of
 from exporter.polling.walk import EncodedTrunks, Page
@@ -15,15 +13,13 @@ from exporter.trunks.rows import DIGEST_SIZE, Group, read_rows
 from exporter.trunks.trunk import Trunk
 
 _MAP_32, _DIGEST = b"\xdf", bytes([0xC4, DIGEST_SIZE])  # MessagePack's heads of a map, and of a digest
-_BYTES_PER_TRUNK = 2048  # of compressed bodies; even in three rows, read three times, it has hardly more
 _decode = msgspec.msgpack.Decoder(dict[bytes, Trunk]).decode
 
 
 class TrunkBuffer:
     """The trunks of rows, encoded, in parts by the hash of their keys; as objects they would take much more memory."""
 
-    def __init__(self, max_trunks: int) -> None:
-        self._room = LIMIT + max_trunks * _BYTES_PER_TRUNK  # for bodies
+    def __init__(self) -> None:
         self.json: dict[bytes, bytes] = {}  # of rows that are one trunk together, by digest
         self._bodies = deque[tuple[Page, bytes]]()  # compressed
         self._digests: set[bytes] = set()
@@ -31,10 +27,7 @@ class TrunkBuffer:
         self._counts = [0] * len(self._parts)
 
     def add(self, page: Page, compressed: bytes, trunks: EncodedTrunks) -> None:
-        """Add a page, its body, and the trunks of its new rows; an ApiError is ``too_large``."""
-        self._room -= len(compressed)
-        if self._room < 0:
-            raise ApiError(Reason.TOO_LARGE, "the pages are far larger than those of max_trunks trunks")
+        """Add a page, its body, and the trunks of its new rows."""
         # Most rows of earlier polls that are needed are on pages that have new ones, too.
         (self._bodies.appendleft if trunks else self._bodies.append)((page, compressed))
         self._add(trunks)

@@ -33,18 +33,15 @@ class Page:
 EncodedTrunks = Sequence[tuple[Row, bytes]]
 
 
-def read_page(
-    number: int, body: Body, earlier: Mapping[bytes, Row], listed: RowsByTrunk, max_trunks: int
-) -> tuple[Page, EncodedTrunks]:
+def read_page(number: int, body: Body, earlier: Mapping[bytes, Row], listed: RowsByTrunk) -> tuple[Page, EncodedTrunks]:
     """Decode a page; return it, and its new rows with their trunks, encoded.
 
     Rows whose digests are in ``earlier`` are taken from there. ``listed`` are the rows of the fleet before.
 
     Raises:
-        ApiError: ``api_error``, ``invalid_response``, or ``too_large``.
+        ApiError: ``api_error`` or ``invalid_response``.
     """
     items, pagination = decode_page(body.plain)
-    _check_count(len(items), max_trunks)
     rows, trunks = read_rows(items, earlier, listed)
     return Page(number, body.digest, pagination, rows), trunks
 
@@ -89,11 +86,6 @@ def too_many(max_trunks: int, seen: str) -> ApiError:
     return ApiError(Reason.TOO_LARGE, f"{seen}, but max_trunks is {max_trunks}")
 
 
-def _check_count(rows: int, max_trunks: int) -> None:
-    if rows > max_trunks * _MAX_ROWS_PER_TRUNK:
-        raise too_many(max_trunks, f"the API lists {rows} rows")
-
-
 async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_trunks: int) -> Walk:
     """Read every page of the list.
 
@@ -115,7 +107,9 @@ async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_t
                 raise ListShrankError(Walk(tuple(pages.values()))) from error
             raise
         rows += len(page.rows)
-        _check_count(max(rows, page.pagination.total or 0), max_trunks)
+        seen = max(rows, page.pagination.total or 0)
+        if seen > max_trunks * _MAX_ROWS_PER_TRUNK:
+            raise too_many(max_trunks, f"the API lists {seen} rows")
         return page
 
     async def read_several() -> None:

@@ -1,7 +1,6 @@
 """What a poll publishes, what it refuses to, and what it takes from the one before it."""
 
 import asyncio
-from os import urandom
 
 import httpx
 import pytest
@@ -64,7 +63,6 @@ class TestPages:
             pytest.param(60, {"last_page": 10**9, "total": 10**9}, 100, 1, id="a total that says so"),
             # A trunk has three rows at most, and one page more shows that there are too many.
             pytest.param(1000, {"total": None, "has_more": None}, 50, 7, id="no total"),
-            pytest.param(100, {"junk": urandom(6 * 2**20).hex()}, 100, 4, id="three pages of seven megabytes"),
         ],
     )
     def test_more_than_max_trunks_is_too_large_and_costs_no_more_requests_than_it_takes_to_see(

@@ -47,11 +47,11 @@ def fleet(
     """Return the fleet that a poll finds on so many pages, by default of a first poll."""
     size = -(-len(rows) // page_count) or 1
     listed = [rows[start : start + size] for start in range(0, len(rows), size)] or [[]]
-    pages, buffer = [], TrunkBuffer(workspace.max_trunks)
+    pages, buffer = [], TrunkBuffer()
     for number, part in enumerate(listed, 1):
         plain = page(part, number, total=len(rows), per_page=size)
         body = Body(plain, gzip.compress(plain))
-        read, trunks = read_page(number, body, {}, {}, workspace.max_trunks)
+        read, trunks = read_page(number, body, {}, {})
         buffer.add(read, body.compressed, trunks)
         pages.append(read)
     # Read twice alike, rows of one trunk are what the API lists.
