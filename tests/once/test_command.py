@@ -331,7 +331,7 @@ async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, c
     folder.mkdir()
     file = folder / "mihu.prom"
     address = f"127.0.0.1:{free_port()}"
-    flags = f"--collector.disable-defaults --collector.textfile --collector.textfile.directory={folder}".split()
+    flags = ["--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={folder}"]
     command = [installed("prometheus-node-exporter"), *flags, f"--web.listen-address={address}"]
     running = program(command, tmp_path / "node_exporter.log")
     async with answering(running, f"http://{address}", "/metrics") as (_, http):
