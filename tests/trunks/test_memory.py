@@ -273,7 +273,7 @@ LISTS = st.lists(LISTED, max_size=4, unique_by=lambda one: (one["phone_number_uu
 
 
 @given(st.lists(st.tuples(LISTS, st.booleans()), max_size=6))
-@settings(max_examples=20)
+@settings(max_examples=settings().max_examples * 2 // 5)
 def test_it_does_not_matter_in_which_parts_trunks_are_compared(polls: list[tuple[list[Row], bool]]) -> None:
     """A poll compares the buckets that changed, one after the other."""
     whole, parts = Past(bucket_size=1000), Past(bucket_size=1)
