@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 from support.processes import PATIENCE, PROJECT, answering, exporter_command, free_port, program, ran
 from support.programs import Shown, installed, on_terminal
@@ -58,13 +57,6 @@ def config(tmp_path: Path, api: Simulator) -> Path:
 def config_with_a_wrong_token(tmp_path: Path, api: Simulator) -> Path:
     """Return one of which globex cannot be polled."""
     return write_config(tmp_path, api, [ACME, Tenant(GLOBEX.name, "wrong", GLOBEX.fleet)])
-
-
-@pytest.fixture(autouse=True)
-def log_restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 @contextmanager
