@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from api.bench import PAGE, TOKEN, Answering, Bench, send_page, send_pages
 from support import event_loop
-from support.certificates import Authority, self_signed
+from support.certificates import Authority
 from support.exposed import proxied
 from support.files import no_file_left
 from support.processes import eventually
@@ -160,10 +160,10 @@ Certificates = tuple[Path, Mapping[str, ssl.SSLContext]]
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return an authority and contexts: one that it signed for ``trunks.test`` and 127.0.0.1, one signed by itself."""
     folder = tmp_path_factory.mktemp("tls")
-    authority = Authority(folder, "authority")
+    authority, own = Authority(folder, "authority"), Authority(folder, "own")
     contexts = {name: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for name in ("signed", "own")}
     contexts["signed"].load_cert_chain(*authority.sign("signed", ["trunks.test", "127.0.0.1"]))
-    contexts["own"].load_cert_chain(*self_signed(folder, "own"))
+    contexts["own"].load_cert_chain(own.certificate, own.key)
     return authority.certificate, contexts
 
 
