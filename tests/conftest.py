@@ -1,5 +1,7 @@
 """Set-up of every test."""
 
+import os
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,13 @@ from support import newer_programs
 settings.register_profile("quick", max_examples=50, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("quick")
+
+# What the person who runs the tests has set up is not what they are about.
+for name in [name for name in os.environ if name.startswith("MIHU_")]:
+    del os.environ[name]
+# They open more connections than most systems allow at first.
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 
 def pytest_runtest_setup() -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -107,18 +108,6 @@ async def bench() -> AsyncIterator[Bench]:
         yield bench
 
 
-def unusable(bench: Bench) -> ValidatedConfig:
-    return bench.changed("globex", **UNUSABLE, poll_interval=1800.0)
-
-
-def mistaken(_: Bench) -> ValidatedConfig:
-    raise ConfigError(["config.yaml: workspaces[0]: is wrong"])
-
-
-def broken(_: Bench) -> ValidatedConfig:
-    raise ZeroDivisionError
-
-
 STAYS = "configuration not reloaded; the one in force stays"
 IS_WRONG = "The configuration is not reloaded:\nconfig.yaml: workspaces[0]: is wrong\n"
 
@@ -126,10 +115,14 @@ IS_WRONG = "The configuration is not reloaded:\nconfig.yaml: workspaces[0]: is w
 @pytest.mark.parametrize(
     ("loading", "answered", "logged"),
     [
-        (unusable, "workspace globex: its client cannot be made (ValueError); check proxy_url, no_proxy,", STAYS),
-        (mistaken, IS_WRONG, STAYS),
         (
-            broken,
+            lambda bench: bench.changed("globex", **UNUSABLE, poll_interval=1800.0),
+            "workspace globex: its client cannot be made (ValueError); check proxy_url, no_proxy,",
+            STAYS,
+        ),
+        (Mock(side_effect=ConfigError(["config.yaml: workspaces[0]: is wrong"])), IS_WRONG, STAYS),
+        (
+            Mock(side_effect=ZeroDivisionError),
             "ZeroDivisionError in the exporter, which is a bug; see the log",
             "configuration not reloaded; this is a bug in the exporter",
         ),

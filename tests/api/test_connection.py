@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 from api.bench import PAGE, TOKEN, Answering, Bench, send_page, send_pages
 from support import event_loop
-from support.certificates import Authority, self_signed
+from support.certificates import Authority
 from support.exposed import proxied
 from support.files import no_file_left
 from support.processes import eventually
 from support.streams import HEAD_END, Serve, listening, tunnel
 
+from exporter.api.client import Client
 from exporter.api.errors import ApiError, Reason
 from exporter.clock import Clock
 from exporter.config.settings import TLS
@@ -112,7 +113,8 @@ async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one(
 async def test_all_workspaces_together_keep_few_connections_that_are_not_in_use(certificates: "Certificates") -> None:
     tls = TLS(ca_file=certificates[0])  # the system's authorities take long to load
     async with listening(send_pages) as api:
-        clients = [Bench(base_url=f"http://127.0.0.1:{api.port}", tls=tls).client for _ in range(280)]
+        bench = Bench(base_url=f"http://127.0.0.1:{api.port}", tls=tls)
+        clients = [Client(bench.workspace, clock=bench.clock, observer=bench.api_metrics) for _ in range(280)]
         for client in clients:
             assert (await client.get_page(1, TOKEN)).plain == PAGE
         await eventually(lambda: len(api.connected) <= 256, "connections are closed that nobody uses")
@@ -155,10 +157,10 @@ Certificates = tuple[Path, Mapping[str, ssl.SSLContext]]
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """Return an authority and contexts: one that it signed for ``trunks.test`` and 127.0.0.1, one signed by itself."""
     folder = tmp_path_factory.mktemp("tls")
-    authority = Authority(folder, "authority")
+    authority, own = Authority(folder, "authority"), Authority(folder, "own")
     contexts = {name: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for name in ("signed", "own")}
     contexts["signed"].load_cert_chain(*authority.sign("signed", ["trunks.test", "127.0.0.1"]))
-    contexts["own"].load_cert_chain(*self_signed(folder, "own"))
+    contexts["own"].load_cert_chain(own.certificate, own.key)
     return authority.certificate, contexts
 
 

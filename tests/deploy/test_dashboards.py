@@ -176,6 +176,7 @@ def test_neither_a_textfile_that_is_no_longer_written_nor_a_target_that_is_down_
         for query in QUERIES
         if (value := expected.get(query.place))
     ]
+    assert len(asked) == len(expected)
     exposed = [{"series": name, "values": values} for name, values in series.items()]
     test = {"interval": "1m", "input_series": exposed, "promql_expr_test": asked}
     run_well("promtool", "test", "rules", write_yaml(tmp_path / "tests.yaml", {"tests": [test]}))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.exposed import TOKEN
+from support.files import write_yaml
 from support.processes import PROJECT, exporter_command, ran
 from support.programs import Shown, on_terminal
 from support.simulating import simulating
@@ -32,9 +33,7 @@ def config(tmp_path: Path, api: Simulator) -> Path:
         {"name": name, "base_url": api.base_url(name), "authorization": {"credentials_env": name.upper()}}
         for name in ("acme", "globex")
     ]
-    file = tmp_path / "config.yaml"
-    file.write_text(json.dumps({"workspaces": workspaces}), encoding="utf-8")  # JSON is YAML
-    return file
+    return write_yaml(tmp_path / "config.yaml", {"workspaces": workspaces})
 
 
 ENV = {"ACME": TOKEN, "GLOBEX": "stale-token"}

@@ -34,20 +34,22 @@ class Answers:
         if number > len(self.pages):
             return httpx.Response(404)
         status, headers, body = self.pages[number - 1]
-        return httpx.Response(status, headers=headers, content=body)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))  # which httpx leaves compressed
 
 
-def _documents(listing: RowPer, seed: int, rows: int) -> list[Any]:
-    listed = Fleet.generate(30, seed).rows(listing)[:rows]
-    starts = range(0, max(rows, 1), PER_PAGE)
-    return [
-        json.loads(page(listed[start : start + PER_PAGE], number, total=len(listed), per_page=PER_PAGE))
-        for number, start in enumerate(starts, start=1)
-    ]
+def _paged(rows: Sequence[Any]) -> list[Any]:
+    documents = []
+    for number, start in enumerate(range(0, max(len(rows), 1), PER_PAGE), start=1):
+        documents.append(json.loads(page([], number, total=len(rows), per_page=PER_PAGE)))
+        documents[-1]["data"]["items"] = rows[start : start + PER_PAGE]  # may be what JSON has no value for
+    return documents
 
 
-_LISTS = [_documents(listing, seed, rows) for listing in RowPer for seed in range(4) for rows in (5, 5, 2, 0)]
-_STATUSES = st.sampled_from([200] * 40 + [201, 204, 302, 401, 404, 422, 429, 500, 503])
+_ROWS = [
+    Fleet.generate(30, seed).rows(listing)[:rows] for listing in RowPer for seed in range(4) for rows in (5, 5, 2, 0)
+]
+_LISTS = [*map(_paged, _ROWS)]
+_STATUSES = st.sampled_from([201, 204, 302, 401, 404, 422, 429, 500, 503])
 _MORE_HEADERS: st.SearchStrategy[dict[str, str]] = st.dictionaries(
     st.sampled_from(["Retry-After", "X-RateLimit-Remaining", "Location", "Content-Type", "Content-Encoding"]),
     st.sampled_from(
@@ -59,24 +61,28 @@ _MORE_HEADERS: st.SearchStrategy[dict[str, str]] = st.dictionaries(
 
 @st.composite
 def _answers(draw: st.DrawFn) -> Answers:
-    documents = draw(damaged(_LISTS))
-    listed = documents if isinstance(documents, list) else [documents]
-    bodies = [written(document).encode("utf-8", "surrogatepass") for document in listed]
-    return Answers([_answer(draw, body) for body in bodies])
+    of_rows, rarely = draw(st.booleans()), draw(_HOW_RARELY)  # few polls succeed if all of it is damaged
+    found = draw(damaged(_ROWS if of_rows else _LISTS))
+    listed = found if isinstance(found, list) else [found]
+    documents = _paged(listed) if of_rows else listed
+    bodies = [written(document).encode("utf-8", "surrogatepass") for document in documents]
+    return Answers([_answer(draw, body, rarely) for body in bodies])
 
 
-def _answer(draw: st.DrawFn, body: bytes) -> Answer:
+def _answer(draw: st.DrawFn, body: bytes, rarely: st.SearchStrategy[bool]) -> Answer:
     headers = {}
+    if draw(rarely):
+        body = draw(torn(st.just(body)))
     if draw(st.booleans()):
         body, headers = gzip.compress(body, 1), {"Content-Encoding": "gzip"}
-    if draw(_RARELY):
+    if draw(rarely):
         body = draw(torn(st.just(body)))
-    if draw(_RARELY):
+    if draw(rarely):
         headers |= draw(_MORE_HEADERS)
-    return Answer(draw(_STATUSES), headers, body)
+    return Answer(draw(_STATUSES) if draw(rarely) else 200, headers, body)
 
 
-_RARELY = st.sampled_from([False, False, False, True])
+_HOW_RARELY = st.sampled_from([st.sampled_from(choices) for choices in ([False], [False] * 7 + [True])])
 
 GOOD_ANSWERS = st.sampled_from(_LISTS).map(
     lambda documents: Answers([Answer(200, {}, json.dumps(document).encode()) for document in documents])

@@ -35,7 +35,7 @@ RULES = (
 )
 
 OWN_STATUSES = Statuses(active=status_patterns("susp.*", "completed"), pending=status_patterns("ACTIVE"))
-EXAMPLES = 30  # of each of many variants
+some_examples = settings(max_examples=settings().max_examples * 3 // 5, suppress_health_check=list(HealthCheck))
 
 VARIANTS = {
     "as it comes": (workspace(), Metrics()),
@@ -60,7 +60,7 @@ VARIANTS = {
 
 @pytest.mark.parametrize(("workspace", "metrics"), VARIANTS.values(), ids=VARIANTS)
 @given(fleet=FLEETS, page_count=st.integers(1, 3))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@some_examples
 def test_any_fleet_is_exposed_as_the_oracle_says(
     workspace: Workspace, metrics: Metrics, fleet: list[object], page_count: int
 ) -> None:
@@ -68,13 +68,13 @@ def test_any_fleet_is_exposed_as_the_oracle_says(
 
 
 @given(fleet=FLEETS)
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@some_examples
 def test_the_order_of_the_rows_does_not_matter(fleet: list[object]) -> None:
     assert exposed(fleet, workspace()) == exposed(fleet[::-1], workspace(), page_count=2)
 
 
 @given(fleets=st.lists(FLEETS, min_size=2, max_size=4), more=st.sampled_from([0, 0, 0, 70]))
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@some_examples
 def test_one_fleet_after_another_is_exposed_as_if_it_were_the_first(fleets: list[list[object]], more: int) -> None:
     """But for statuses and currencies that once were there, and stay at 0; and for how trunks were before."""
     now = Metrics(deny=(compile_pattern("mihu_trunk_outage_timestamp_seconds"),))

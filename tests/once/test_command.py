@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import structlog
 from click.testing import CliRunner, Result
 from support.processes import PATIENCE, PROJECT, answering, exporter_command, free_port, program, ran
 from support.programs import Shown, installed, on_terminal
@@ -58,13 +57,6 @@ def config(tmp_path: Path, api: Simulator) -> Path:
 def config_with_a_wrong_token(tmp_path: Path, api: Simulator) -> Path:
     """Return one of which globex cannot be polled."""
     return write_config(tmp_path, api, [ACME, Tenant(GLOBEX.name, "wrong", GLOBEX.fleet)])
-
-
-@pytest.fixture(autouse=True)
-def log_restored() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
 
 
 @contextmanager
@@ -325,7 +317,7 @@ async def test_node_exporter_exposes_the_file_without_an_error(tmp_path: Path, c
     folder.mkdir()
     file = folder / "mihu.prom"
     address = f"127.0.0.1:{free_port()}"
-    flags = f"--collector.disable-defaults --collector.textfile --collector.textfile.directory={folder}".split()
+    flags = ["--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={folder}"]
     command = [installed("prometheus-node-exporter"), *flags, f"--web.listen-address={address}"]
     running = program(command, tmp_path / "node_exporter.log")
     async with answering(running, f"http://{address}", "/metrics") as (_, http):

@@ -137,4 +137,4 @@ def shown(bench: Bench) -> dict[str, Any]:
 
 
 TestPolls = Polls.TestCase
-TestPolls.settings = settings(max_examples=50, stateful_step_count=10)
+TestPolls.settings = settings(stateful_step_count=10)

@@ -70,7 +70,7 @@ async def test_a_machine_that_slept_does_not_catch_up_on_the_polls_it_missed() -
     async with bench.running():
         bench.clock.suspend(1000)
         await bench.clock.advance(20)
-    assert len(api.times) <= 4
+    assert 1 < len(api.times) <= 4
 
 
 async def test_trunk_series_end_after_max_staleness_and_reading_metrics_stay() -> None:
@@ -172,8 +172,7 @@ async def test_nothing_of_what_a_failed_poll_read_is_kept() -> None:
 
     tracemalloc.start()
     try:
-        fault = await bench.poller.poll()
-        assert fault is not None
+        assert str(await bench.poller.poll()).startswith("a page is larger than 16 MiB")
         assert tracemalloc.get_traced_memory()[0] < LIMIT / 16
     finally:
         tracemalloc.stop()

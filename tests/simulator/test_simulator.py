@@ -207,6 +207,10 @@ class TestAFault:
         first, again, other = (self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2))
         assert first == again != other
 
+    def test_is_sent_though_the_exporter_shows_nothing_of_it(self) -> None:
+        for fault, sent in (("bom", b"\xef\xbb\xbf{"), ("duplicate-keys", b'{"success":"first","success":true,')):
+            assert ask(app_of(behaviour=Behaviour(faults={fault: 1.0}))).content.startswith(sent), fault
+
 
 NOW = 1_750_000_000.0
 

@@ -13,13 +13,12 @@ openssl = partial(run_well, "openssl")
 
 
 class Authority:
-    """Signs certificates; its own is NAME.pem, that of each name it signs NAME.pem with NAME.key."""
+    """Signs certificates; its own, by itself, is NAME.pem with NAME.key, and so is that of each name that it signs."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
-        self._authority = trustme.CA(organization_unit_name=name)
-        self.certificate = directory / f"{name}.pem"
-        self._authority.cert_pem.write_to_path(self.certificate)
+        own = self._authority = trustme.CA(organization_unit_name=name)
+        self.certificate, self.key = _written(directory, name, own.cert_pem, own.private_key_pem)
 
     def sign(
         self, name: str, hosts: Sequence[str] = ("localhost", "127.0.0.1"), not_after: datetime | None = None
@@ -27,11 +26,6 @@ class Authority:
         """Make a certificate for hosts, by default for this machine; returns it and its key."""
         signed = self._authority.issue_cert(*hosts, common_name=name, not_after=not_after)
         return _written(self._directory, name, signed.cert_chain_pems[0], signed.private_key_pem)
-
-
-def self_signed(directory: Path, name: str) -> tuple[Path, Path]:
-    authority = trustme.CA(organization_unit_name=name)
-    return _written(directory, name, authority.cert_pem, authority.private_key_pem)
 
 
 def _written(directory: Path, name: str, certificate: trustme.Blob, key: trustme.Blob) -> tuple[Path, Path]:

@@ -103,13 +103,13 @@ class Reading:
 
     def _aggregate(self, expr: promql.AggregateExpr) -> Labels:
         inner = self._of(expr.expr)
+        named = frozenset(expr.modifier.labels if expr.modifier else ())
+        self._need(named, inner, str(expr.op))
         if str(expr.op) == "topk":
             return inner
         made = frozenset({_text(expr.param)}) if str(expr.op) == "count_values" else frozenset()
         if expr.modifier is None:
             return made
-        named = frozenset(expr.modifier.labels)
-        self._need(named, inner, str(expr.op))
         return made | (named if expr.modifier.type is promql.AggModifierType.By else inner - named)
 
     def _binary(self, expr: promql.BinaryExpr) -> Labels:
@@ -126,11 +126,13 @@ class Reading:
             self.problems.append(f"{operator} without on: {sorted(left)} never match {sorted(right)}")
         if operator in _SETS:
             return left | right if operator == "or" else left
-        if modifier is not None and modifier.card is promql.VectorMatchCardinality.ManyToOne:
-            return left | frozenset(modifier.group_labels or ())
-        if modifier is not None and modifier.card is promql.VectorMatchCardinality.OneToMany:
-            return right | frozenset(modifier.group_labels or ())
-        return on
+        groups = promql.VectorMatchCardinality
+        if modifier is None or modifier.card not in (groups.ManyToOne, groups.OneToMany):
+            return on
+        many, one = (left, right) if modifier.card is groups.ManyToOne else (right, left)
+        copied = frozenset(modifier.group_labels or ())
+        self._need(copied, one, "group")
+        return many | copied
 
     def _need(self, wanted: AbstractSet[str], there: Labels, where: str) -> None:
         if missing := wanted - there - {_KEEPS_NAME}:

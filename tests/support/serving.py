@@ -31,7 +31,7 @@ class Peer:
     @property
     def is_closed(self) -> bool:
         """Whether the server has closed the connection, and everything was read."""
-        return self._reader.at_eof()
+        return self._reader.at_eof() or self._reader.exception() is not None
 
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
