@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -106,16 +105,17 @@ class Common:
     storage_path: Path | None = None
     shard_ordinal: int | None = None
     shard_total: int = 1
+    has_file: bool = False  # so that one that is being replaced is not taken for none
 
     def set_up_logs(self, level: str = "info") -> None:
         """Set up the log as the flags say; ``level`` is the command's own default."""
         logs.set_up(self.log_level or level, self.log_format)
 
-    @cached_property
+    @property
     def source(self) -> Path:
-        """The configuration file, or ENVIRONMENT; decided once."""
-        is_missing = "config_file" not in self.written and not os.path.exists(self.config_file)  # noqa: PTH110 - Path's may raise
-        return Path(ENVIRONMENT) if is_missing and names_a_workspace() else self.config_file
+        """The configuration file, or ENVIRONMENT as long as there is none."""
+        self.has_file |= "config_file" in self.written or os.path.exists(self.config_file)  # noqa: PTH110 - Path's may raise
+        return self.config_file if self.has_file or not names_a_workspace() else Path(ENVIRONMENT)
 
     def load(self) -> ValidatedConfig:
         """Load the configuration, with the workspaces of this shard."""
@@ -125,8 +125,8 @@ class Common:
             shard = Shard(self.shard_ordinal or 0, self.shard_total)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-        is_in_environment = self.source == Path(ENVIRONMENT)
-        config = load_environment(TRUNK_FAMILY_NAMES) if is_in_environment else load(self.source, TRUNK_FAMILY_NAMES)
+        source, families = self.source, TRUNK_FAMILY_NAMES
+        config = load_environment(families) if source == Path(ENVIRONMENT) else load(source, families)
         return config.share(shard)
 
 

@@ -27,6 +27,7 @@ _VARIABLES = {
     "credentials_env": "MIHU_API_TOKEN",
     "credentials_file": "MIHU_API_TOKEN_FILE",
 }
+_NO_WORKSPACES = "there is no such file any more; restore it, or remove the link to it"
 _DOCUMENTED_PER_PAGE = 100
 _STALENESS = 5  # poll intervals
 _MIN_STALENESS = 2  # poll intervals; with less, one failed poll hides the workspace
@@ -52,7 +53,7 @@ def load_plain(value: Any, place: Place, deniable: Collection[str] = ()) -> Vali
     for path in _find_files(document.workspace_files, place.key("workspace_files")):
         more = replace(place, file=str(path))
         with suppress(ConfigError):  # a finding already
-            entries += _read_workspaces(read_yaml(more), more)
+            entries += _read_workspaces(read_yaml(more, _NO_WORKSPACES), more)
     if not (top.places.keys() | top.wrong) & {"workspaces", "workspace_files"}:
         place.problem("no workspaces: list them under workspaces, or name files with workspace_files")
     elif not entries:
@@ -256,7 +257,6 @@ def _contradiction(name: str, seconds: float, why: str, entry: Written[Workspace
         origin = ", the default" if place is None else ", from global" if place != entry.place.key(name) else ""
         return f"{name} ({format_duration(seconds)}{origin})"
 
-    interval = shown("poll_interval", entry.section.poll_interval)
     written = [entry.places[key] for key in (name, "poll_interval") if key in entry.places]
     place = min(written, key=lambda place: place.keys[:-1] != entry.place.keys)
-    place.problem(f"{shown(name, seconds)} {why.format(interval)}")
+    place.problem(f"{shown(name, seconds)} {why.format(shown('poll_interval', entry.section.poll_interval))}")

@@ -56,8 +56,8 @@ def test_every_mistake_is_reported_at_its_place(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: case.get("user", os.getuid()))
     monkeypatch.chdir(tmp_path)  # messages name files as the user does, here without a folder
-    Path("loop").symlink_to("loop")
-    Path("tls").symlink_to(certificates)
+    for link, target in {"loop": "loop", "dangling": "nowhere", "tls": str(certificates)}.items():
+        Path(link).symlink_to(target)
     for file in map(Path, case.keys() - {"problems", "user", "warnings"}):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(case[str(file)], encoding="utf-8")

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from support.polling import Bench
 
 from exporter.cli import main
+from exporter.commands.common import Common
 from exporter.config.credentials import Authorization
 from exporter.config.loading import load_environment
 from exporter.config.problems import ConfigError
@@ -94,9 +95,15 @@ def test_variables_replace_a_file_that_is_missing_and_was_not_asked_for(
     assert said in ended.output
 
 
-def test_a_file_in_its_usual_place_has_precedence() -> None:
+def test_a_file_in_its_usual_place_has_precedence_also_at_a_reload(loaded: Loaded) -> None:
+    loaded(**ACME)
+    common = Common()
+    assert len(common.load().workspaces) == 1
     Path("config.yaml").write_text("workspaces: []", encoding="utf-8")
-    assert "config.yaml is valid" in CliRunner().invoke(main, ["--config.check"], env=ACME).output
+    assert common.load().workspaces == Common().load().workspaces == ()
+    Path("config.yaml").unlink()
+    with pytest.raises(ConfigError, match=r"config\.yaml: there is no such file"):
+        common.load()
 
 
 LoadText = Callable[[str], ValidatedConfig]
@@ -172,9 +179,7 @@ def test_the_proxy_of_the_file_has_precedence_and_unused_variables_may_be_invali
         ({"ALL_PROXY": SOCKS}, "ALL_PROXY: SOCKS proxies are not supported; use an http:// or https:// proxy"),
     ],
 )
-def test_an_invalid_variable_is_refused_by_its_name(
-    variables: dict[str, str], message: str, with_proxies: WithProxies
-) -> None:
+def test_an_invalid_variable_is_named(variables: dict[str, str], message: str, with_proxies: WithProxies) -> None:
     with pytest.raises(ConfigError) as refused:
         with_proxies(**variables)
     (problem,) = refused.value.problems

@@ -160,9 +160,7 @@ NAMES = [f"workspace-{number}" for number in range(1000)]
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=20), st.integers(1, 8))
-def test_each_workspace_has_exactly_one_owner_and_each_share_knows_who_polls_the_rest(
-    names: list[str], total: int
-) -> None:
+def test_each_workspace_has_exactly_one_owner_and_each_share_knows_the_others(names: list[str], total: int) -> None:
     shards = [Shard(ordinal, total) for ordinal in range(total)]
     shares = [ValidatedConfig(workspaces=tuple(map(workspace, names))).share(shard) for shard in shards]
     assert [share.shard for share in shares] == shards
