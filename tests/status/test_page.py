@@ -161,6 +161,20 @@ class TestTrunkPage:
             assert (response.status_code, "No such trunk" in response.text) == (404, True)
         for path in ("/workspace", "/workspace?name=x"):
             assert answer(path, shown).status_code == 404
+        not_yet = answer("/trunk?workspace=down&uuid=x", statuses(refused("down")))
+        assert (not_yet.status_code, "down has not been read since" in not_yet.text) == (404, True)
+
+    def test_one_of_which_only_changes_are_remembered(self) -> None:
+        acme = changed([row(bindings=bindings()), row(1)], [row(1)])
+        (link,) = [each for each in Outline(ask("/changes", acme)).links if each.startswith("trunk?")]
+        assert "acme no longer lists this trunk; only these changes are" in words(page := ask(f"/{link}", acme))
+        assert [(each["What"], each["Before"]) for each in rows(page)] == [("removed", "active")]
+
+    def test_one_that_cannot_be_named_is_not_linked_to(self) -> None:
+        metrics = Metrics(number=NumberStyle.HIDDEN)
+        page = ask("/trunks", polled("acme", [row(phone_number_uuid=None)], metrics=metrics))
+        assert [each["Number"] for each in rows(page)] == ["number hidden"]
+        assert not [link for link in Outline(page).links if link.startswith("trunk?")]
 
 
 class TestOtherPages:
