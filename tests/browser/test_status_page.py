@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -204,17 +205,44 @@ async def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fres
 
 
 async def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(scene: Scene) -> None:
-    async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
+    async with visiting(scene.browser, f"{scene.exporter.url}/", expected="status of") as page:
         alert = page.get_by_role("alert")
-        await expect(alert).to_have_count(0)
-        await page.route("**/*", lambda route: route.fulfill(status=503, body="too busy"))
-        await settled(page)
-        await expect(alert).to_contain_text("This page cannot reach the exporter (503")
-        await expect(alert).to_contain_text("What you see is old: as of 20")
-        await expect(alert).to_be_in_viewport()
-        await page.unroute("**/*")
-        await settled(page)
-        await expect(alert).to_have_count(0)
+
+        async def becomes(shown: str) -> None:
+            async def is_shown() -> bool:
+                await page.clock.run_for(EVERY)
+                return shown in " ".join(await alert.all_inner_texts()) if shown else await alert.count() == 0
+
+            await eventually(is_shown, f"the page says {shown!a}")
+
+        answers: list[tuple[dict[str, Any], str]] = [
+            ({"status": 503, "body": "too busy"}, "(503"),
+            ({"status": 404, "body": "default backend"}, "(another page answers in its place)"),
+            ({"status": 200, "body": "<title>Sign in</title>", "content_type": "text/html"}, "(another page"),
+            ({}, "(no answer within 30 s)"),
+        ]
+        for answer, reason in answers:
+            await becomes("")
+            await page.route("**/*", lambda route, _, answer=answer: route.fulfill(**answer) if answer else None)
+            await becomes(f"This page cannot reach the exporter {reason}")
+            await expect(alert).to_contain_text("What you see is old: as of 20")
+            await expect(alert).to_be_in_viewport()
+            await page.unroute("**/*")
+        await becomes("")
+
+
+async def test_a_page_shows_what_is_at_its_address_now(scene: Scene) -> None:
+    other = (await scene.exporter.http.get("/workspace?name=globex")).text
+    for path in (where(a_healthy_number(scene)), "/workspace?name=acme", "/config", "/trunk?number=1"):
+        async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected="404 (Not Found)") as page:
+            heading = page.get_by_role("heading", level=1)
+            before = await heading.inner_text()
+            await page.route("**/*", lambda route: route.fulfill(body=other, content_type="text/html"))
+            await settled(page)
+            await expect(heading).to_contain_text("globex")
+            await page.unroute("**/*")
+            await settled(page)
+            await expect(heading).to_have_text(before)
 
 
 async def test_a_number_is_copied(scene: Scene) -> None:
@@ -232,7 +260,10 @@ async def test_a_number_is_copied(scene: Scene) -> None:
 async def test_every_page_is_readable_everywhere_and_accessible(scene: Scene) -> None:
     trunk = a_healthy_number(scene)
     paths = ("/", "/trunks", where(trunk), "/workspace?name=acme", "/changes", "/config", "/docs", "/trunk?number=1")
-    looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (768, "light"), (1280, "dark"))
+    looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((320, "dark"), (768, "light"), (1280, "dark"))
+    tenant = scene.tenants[1]
+    tenant.fleet.change(tenant.fleet.numbers[0], now=time.time(), status="x" * 128)
+    await scene.exporter.shows(f'mihu_trunks{{workspace="globex",status="{"x" * 128}"}} 1')
     for path in paths:
         async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected="404 (Not Found)") as page:
             for width, scheme in looks:
