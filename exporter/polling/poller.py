@@ -54,7 +54,6 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[tuple[Memory, States] | None] | None = None
-        self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
         snapshot = snapshot or Snapshot()
         self.snapshot = replace(
@@ -129,16 +128,6 @@ class Poller:
                 memory, states = stored
                 self.snapshot = replace(self.snapshot, memory=memory, stored=states)
 
-    def _store(self) -> None:
-        """Write what is remembered if it changed, or could not be written the last time."""
-        fleet = self.snapshot.fleet
-        if self._storage is None or not self.snapshot.is_loaded or fleet is None:
-            return
-        to_write = fleet.packed_states, self.snapshot.memory
-        if to_write != self._written or self._storage.is_behind(self._workspace.name):
-            self._written = to_write
-            self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
-
     async def poll(self) -> ApiError | None:
         """Poll once, and count and show the result; an error is returned, never raised."""
         self._next_poll_at = None
@@ -149,7 +138,8 @@ class Poller:
         poll = Poll(self.context, before)
         try:
             self.snapshot, changes = await poll.run(await self._read_token())
-            self._store()
+            if self._storage is not None and self.snapshot.is_loaded and (fleet := self.snapshot.fleet) is not None:
+                self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
         except ApiError as error:
             failure = error.with_traceback(None)
             # They would keep the pages in memory until the next poll.
