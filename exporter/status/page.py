@@ -18,7 +18,6 @@ from exporter.listing.description import Entry, timestamp
 from exporter.listing.lookup import TRUNKS_PER_PAGE, Lookup, find, look_up
 from exporter.metrics.catalogue import SECTIONS
 from exporter.status.document import ChangeQuery, QueryError, Summary, is_well
-from exporter.trunks.memory import HISTORY
 from exporter.trunks.out_of_service import Concern
 
 _TEMPLATES = files("exporter.status") / "templates"
@@ -114,27 +113,20 @@ def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:
     workspace, uuid, number = (params.get(name, "") for name in ("workspace", "uuid", "number"))
-    if workspace not in summary.names:
+    status = next((each for each in summary.statuses if each.workspace.name == workspace), None)
+    if status is None:
         return _workspace(summary, {"name": workspace}) | {"heading": "No such trunk"}
-    trunks = find(summary.statuses, workspace, uuid, number)
-    if not trunks:
-        return _not_listed(summary, workspace, uuid, number)
-    entry = trunks[0][0].entry
-    about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
-    return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
-
-
-def _not_listed(summary: Summary, workspace: str, uuid: str, number: str) -> Context:
-    identity = ("phone_number_uuid", uuid) if uuid else ("number", number)
-    history = summary.changes(ChangeQuery(workspace, limit=HISTORY))
-    changes = [change for change in history if identity in change.items()]
-    heading, advice = "No such trunk", f"{workspace} has no trunk {uuid or number}, and remembers none."
-    if summary.workspaces(workspace)[0]["fleet"] is None:
-        heading, advice = "Not known yet", f"{workspace} has not been read since the exporter started."
-    elif changes:
-        heading = changes[0]["number"] or uuid
+    if trunks := find(status, uuid, number):
+        entry = trunks[0][0].entry
+        about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
+        return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
+    if status.snapshot.fleet is None:
+        return _missing("Not known yet", f"{workspace} has not been read since the exporter started.")
+    history = reversed(status.snapshot.memory.history)
+    if changes := [change for change in history if change.key and change.key == (uuid or number)]:
         advice = f"{workspace} no longer lists this trunk; only these changes are remembered."
-    return _missing(heading, advice, 200 if changes else 404) | {"changes": changes}
+        return _missing(changes[0].number or uuid, advice, 200) | {"changes": changes}
+    return _missing("No such trunk", f"{workspace} has no trunk {uuid or number}, and remembers none.")
 
 
 def _workspace(summary: Summary, params: Mapping[str, str]) -> Context:

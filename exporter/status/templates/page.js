@@ -79,11 +79,13 @@
     if (button) copy(button);
   });
 
-  function search() {
+  async function search() {
     const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     const address = `${form.getAttribute("action")}?${asked}`;
     history.replaceState(null, "", address);
-    return refresh(address);
+    await refresh(address);
+    // Those who do not see the list change hear how much was found.
+    document.getElementById("found").textContent = lists.querySelector("caption, p").textContent;
   }
   let typing;
   if (lists) {
