@@ -275,10 +275,8 @@ class TestTheToken:
     def test_is_removed_where_a_message_is_cut(self, before: int) -> None:
         assert TOKEN.reveal[:8] not in str(error_of(401, {"message": "x" * before + TOKEN.reveal}))
 
-    def test_may_be_short(self) -> None:
+    def test_may_be_short_and_is_not_shown_by_what_led_to_the_error(self) -> None:
         error = Bench(answering(401, b'{"message": "bad s3cr3t!"}')).error(Secret("s3cr3t"))
         assert "(bad <secret>!)" in str(error)
-
-    def test_is_not_shown_by_what_led_to_the_error(self) -> None:
         error = Bench(failing(httpx.RemoteProtocolError(TOKEN.reveal))).error()
         assert TOKEN.reveal not in "".join(traceback.format_exception(error))
