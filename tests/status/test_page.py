@@ -188,6 +188,7 @@ class TestOtherPages:
         assert len(rows(ask("/changes?number=9179", acme))) == 1
         assert "No change is remembered that matches." in words(ask("/changes?workspace=nobody", acme))
         assert answer("/changes?limit=x", statuses(acme)).status_code == 400
+        assert str(Outline(ask("/changes?since=1&limit=1", acme)).links).count("number=&since=1.0&limit=1") == 2
 
     def test_the_configuration_is_text_for_programs_and_a_page_for_browsers(self) -> None:
         acme = statuses(polled("acme", []))
