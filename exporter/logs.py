@@ -93,7 +93,7 @@ _lines = _Lines(sys.stderr)
 
 def set_up(level: str, format_: Literal["logfmt", "json"]) -> None:
     """Send the log to standard error; ``level`` is one of LEVELS."""
-    logfmt = structlog.processors.LogfmtRenderer(key_order=("ts", "level", "msg"), drop_missing=True)
+    logfmt = structlog.processors.LogfmtRenderer(key_order=("ts", "level", "msg"), bool_as_flag=False)
     global _lines  # noqa: PLW0603 - there is one log
     _lines = lines = _Lines(sys.stderr)
     structlog.configure(

@@ -55,8 +55,8 @@ def test_lines_are_dropped_while_the_disk_is_full(tmp_path: Path) -> None:
         get_logger().info("lost")
         os.dup2(disk, log.fileno())
         os.close(disk)
-        get_logger().info("kept")
-    assert "msg=kept" in file.read_text()
+        get_logger().info("kept", tls=True)
+    assert "msg=kept tls=true\n" in file.read_text()
     assert "lost" not in file.read_text()
 
 

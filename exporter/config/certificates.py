@@ -163,17 +163,15 @@ class Certificates:
         """Load without blocking the event loop; an OSError says that there is no context yet."""
         if not self._section.files:
             return False
-        warning = ""
         try:
-            return await asyncio.wrap_future(start_thread(self.load))
+            is_new, warning = await asyncio.wrap_future(start_thread(self.load)), ""
         except OSError as error:
             if self.context is None:
                 raise
-            warning = error.strerror or str(error)
-            if warning != self._warning:
-                _log.warning(
-                    "changed certificates cannot be used; the ones in force stay", **self._about, error=warning
-                )
-            return False
-        finally:
-            self._warning = warning
+            is_new, warning = False, error.strerror or str(error)
+        if warning and warning != self._warning:
+            _log.warning("changed certificates cannot be used; the ones in force stay", **self._about, error=warning)
+        elif self._warning and not warning and not is_new:
+            _log.info("certificates can be used again, and are as before", **self._about)
+        self._warning = warning
+        return is_new

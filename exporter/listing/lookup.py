@@ -140,19 +140,18 @@ def look_up(statuses: Iterable[Status], lookup: Lookup, limit: int | None = None
     return Found(listing, lines, total, {name: sorted({*values} - {""}) for name, values in options})
 
 
-def find(statuses: Sequence[Status], workspace: str, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
+def find(status: Status, uuid: str, number: str) -> list[tuple[ListedTrunk, list[Change]]]:
     """Return the trunk of a workspace with a uuid; without one, those with a number, as the configuration shows it.
 
     Each comes with its changes, the newest first.
     """
     number = number.strip().lower()
-    histories = [each.snapshot.memory.history for each in statuses if each.workspace.name == workspace]
-    if not histories or not (uuid or number):
+    if not (uuid or number):
         return []
-    found = look_up(statuses, Lookup(search=uuid or number, workspace=workspace))
+    found = look_up([status], Lookup(search=uuid or number))
     numbers = {number, f"+{number}"}  # a plus sign that is not escaped is a space
     lines = [line for line in found.lines if key_of(line) == uuid or (not uuid and number_of(line) in numbers)]
     return [
-        (listed, [change for change in reversed(histories[0]) if change.key == key])
+        (listed, [change for change in reversed(status.snapshot.memory.history) if change.key == key])
         for key, listed in zip(map(key_of, lines), found.listing.trunks(lines), strict=True)
     ]

@@ -27,6 +27,7 @@ _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
 _MAX_LOADING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
+_REMINDER = 3600.0  # seconds until polls that go on failing are warned of again
 
 
 class Poller:
@@ -54,8 +55,8 @@ class Poller:
         self._exposition = exposition
         self._storage = storage
         self._loading: asyncio.Task[tuple[Memory, States] | None] | None = None
-        self._written: tuple[tuple[bytes, ...], Memory] | None = None
         self._token: Secret | None = None
+        self._warned: dict[Reason, float] = {}  # when, since the last success, by the clock's ``monotonic``
         snapshot = snapshot or Snapshot()
         self.snapshot = replace(
             snapshot,
@@ -129,16 +130,6 @@ class Poller:
                 memory, states = stored
                 self.snapshot = replace(self.snapshot, memory=memory, stored=states)
 
-    def _store(self) -> None:
-        """Write what is remembered if it changed, or could not be written the last time."""
-        fleet = self.snapshot.fleet
-        if self._storage is None or not self.snapshot.is_loaded or fleet is None:
-            return
-        to_write = fleet.packed_states, self.snapshot.memory
-        if to_write != self._written or self._storage.is_behind(self._workspace.name):
-            self._written = to_write
-            self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
-
     async def poll(self) -> ApiError | None:
         """Poll once, and count and show the result; an error is returned, never raised."""
         self._next_poll_at = None
@@ -149,7 +140,8 @@ class Poller:
         poll = Poll(self.context, before)
         try:
             self.snapshot, changes = await poll.run(await self._read_token())
-            self._store()
+            if self._storage is not None and self.snapshot.is_loaded and (fleet := self.snapshot.fleet) is not None:
+                self._storage.save(self._workspace, self.context.maker.metrics, fleet, self.snapshot.memory)
         except ApiError as error:
             failure = error.with_traceback(None)
             # They would keep the pages in memory until the next poll.
@@ -160,7 +152,7 @@ class Poller:
         now, seconds = self._clock.time(), self._clock.monotonic() - started
         if failure is not None:
             self.api_metrics.failed(failure.reason, seconds=seconds, now=now)
-            self._log.warning("poll failed", reason=failure.reason.value, error=str(failure), seconds=round(seconds, 3))
+            self._log_failure(failure, seconds)
         elif (fleet := self.snapshot.fleet) is not None:
             self.api_metrics.succeeded(fleet.result, changes, seconds=seconds, now=now)
             self._log_success(fleet, before, seconds)
@@ -186,7 +178,14 @@ class Poller:
             raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
+    def _log_failure(self, failure: ApiError, seconds: float) -> None:
+        log, now = self._log.debug, self._clock.monotonic()
+        if now >= self._warned.get(failure.reason, -_REMINDER) + _REMINDER:
+            log, self._warned[failure.reason] = self._log.warning, now
+        log("poll failed", reason=failure.reason.value, error=str(failure), seconds=round(seconds, 3))
+
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
+        self._warned.clear()
         log, event = self._log.debug, "poll succeeded"
         if before.fleet is None or before.polls.ends_in_failure:
             log, event = self._log.info, "trunks read" if before.fleet is None else "poll succeeded again"

@@ -75,7 +75,7 @@ class Storage:
         self._show_health = show_health
         self._problems: dict[str, str] = {}  # of files, by workspace, and of the folder
         self._unread: set[str] = set()  # workspaces whose files could not be read: what they said is lost
-        self._stored: set[str] = set()  # workspaces whose last content is in the folder
+        self._stored: dict[str, _Content] = {}  # what is in the folder, by workspace
         self._waiting: dict[str, _Content] = {}
         self._tasks: set[asyncio.Task[Any]] = set()  # the event loop keeps weak references only
         self._lock: int | None = None
@@ -118,31 +118,26 @@ class Storage:
         return content.memory.without_agent_names(), states
 
     def save(self, workspace: Workspace, metrics: Metrics, fleet: Fleet, memory: Memory) -> None:
-        """Have what is remembered written, after what is being written."""
+        """Have what is remembered written after what is being written, unless it is in the folder already."""
         name = workspace.name
-        is_under_way = name in self._waiting
         if metrics.number is not NumberStyle.FULL:
             # The digits of numbers are more than the configuration lets be seen.
             gone = tuple(msgspec.structs.replace(gone, digits="") for gone in memory.gone)
             memory = msgspec.structs.replace(memory, gone=gone)
-        self._waiting[name] = _Content(
-            source=source_of(workspace, metrics),
-            agent_names=metrics.agent_names,
-            memory=memory,
-            states=fleet.packed_states,
-        )
-        if not is_under_way:
+        source, states = source_of(workspace, metrics), fleet.packed_states
+        content = _Content(source=source, agent_names=metrics.agent_names, memory=memory, states=states)
+        if name in self._waiting:
+            self._waiting[name] = content
+        elif content != self._stored.get(name):
+            self._waiting[name] = content
             self._begin(self._save(name, self._path(name)))
-
-    def is_behind(self, name: str) -> bool:
-        """Return whether the last content of a workspace is not in its file, or not yet."""
-        return name not in self._stored
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget the problems of other workspaces, and that files could not be read."""
         self._unread.clear()
-        for name in self._problems.keys() - {_FOLDER, *names}:
-            del self._problems[name]
+        for kept in (self._problems, self._stored):
+            for name in kept.keys() - {_FOLDER, *names}:
+                kept.pop(name, None)
         self._show_health(not self._problems)
 
     async def end(self) -> None:
@@ -152,18 +147,21 @@ class Storage:
         await self._wait(self._submit(self._release))
 
     async def _save(self, name: str, path: Path) -> None:
-        def write() -> bool:
-            content = self._waiting.pop(name)
+        def write() -> _Content:
+            content = self._waiting[name]
+            self._stored.pop(name, None)
             self._lock_folder()
             _write(path, content)
-            return True
+            self._stored[name] = content
+            return content
 
         problem = "what is remembered cannot be written, and is lost with a restart"
-        if await self._try(name, path, problem, self._submit(write)):
-            self._stored.add(name)
+        written: _Content | None = None
+        while self._waiting[name] is not written:
+            if (written := await self._try(name, path, problem, self._submit(write))) is None:
+                break
             self._note(_FOLDER, self._folder, None)
-        else:
-            self._stored.discard(name)
+        del self._waiting[name]
 
     async def _try(self, name: str, path: Path, problem: str, called: asyncio.Future[T]) -> T | None:
         """Return the result of a call that reads or writes a file; None where it fails, which is noted."""
@@ -183,12 +181,13 @@ class Storage:
         return result
 
     def _note(self, name: str, path: Path, problem: str | None) -> None:
-        # A lasting problem is logged once.
-        if problem is None:
-            self._problems.pop(name, None)
-        elif self._problems.get(name) != problem:
+        # A lasting problem is logged once, and its end.
+        about = {"workspace": name, "file": str(path)} if name else {"file": str(path)}
+        if problem is None and self._problems.pop(name, ""):
+            _log.info("the storage works again", **about)
+        elif problem and self._problems.get(name) != problem:
             self._problems[name] = problem
-            _log.warning(problem, **({"workspace": name} if name else {}), file=str(path))
+            _log.warning(problem, **about)
         self._show_health(not (self._problems or self._unread))
 
     def _path(self, name: str) -> Path:

@@ -123,8 +123,7 @@ class Summary:
         workspaces = [self._workspace(*found) for found in self._states if name in {"", found[1].workspace.name}]
         # Otherwise the order is the configuration's.
         severity = list(WorkspaceState)
-        workspaces.sort(key=lambda each: (severity.index(each["state"]), -_harm(each, "out_of_service")))
-        return workspaces
+        return sorted(workspaces, key=lambda each: (severity.index(each["state"]), -_harm(each, "out_of_service")))
 
     def last_changes(self, workspace: str = "") -> list[Json]:
         return self.changes(ChangeQuery(workspace=workspace, limit=_LAST_CHANGES))

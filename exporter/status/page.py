@@ -113,14 +113,20 @@ def _trunks(summary: Summary, params: Mapping[str, str]) -> Context:
 
 def _trunk(summary: Summary, params: Mapping[str, str]) -> Context:
     workspace, uuid, number = (params.get(name, "") for name in ("workspace", "uuid", "number"))
-    trunks = find(summary.statuses, workspace, uuid, number)
-    if not trunks:
-        return _missing(
-            "No such trunk", f"{workspace or 'No workspace'} has no trunk {uuid or number}, and remembers none."
-        )
-    entry = trunks[0][0].entry
-    about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
-    return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
+    status = next((each for each in summary.statuses if each.workspace.name == workspace), None)
+    if status is None:
+        return _workspace(summary, {"name": workspace}) | {"heading": "No such trunk"}
+    if trunks := find(status, uuid, number):
+        entry = trunks[0][0].entry
+        about = {"workspace": workspace, "number": entry.number, "uuid": entry.phone_number_uuid}
+        return {"trunks": trunks, "workspace": workspace, "about": about, "heading": entry.number or uuid}
+    if status.snapshot.fleet is None:
+        return _missing("Not known yet", f"{workspace} has not been read since the exporter started.")
+    history = reversed(status.snapshot.memory.history)
+    if changes := [change for change in history if change.key and change.key == (uuid or number)]:
+        advice = f"{workspace} no longer lists this trunk; only these changes are remembered."
+        return _missing(changes[0].number or uuid, advice, 200) | {"changes": changes}
+    return _missing("No such trunk", f"{workspace} has no trunk {uuid or number}, and remembers none.")
 
 
 def _workspace(summary: Summary, params: Mapping[str, str]) -> Context:
@@ -139,7 +145,7 @@ def _changes(_: Summary, params: Mapping[str, str]) -> Context:
 
 
 def _missing(heading: str, advice: str, status: int = 404) -> Context:
-    return {"template": "missing", "heading": heading, "advice": advice, "status": status}
+    return {"template": "missing", "heading": heading, "advice": advice, "changes": [], "status": status}
 
 
 _CONTEXTS: Mapping[str, Callable[[Summary, Mapping[str, str]], Context]] = {

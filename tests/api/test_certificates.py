@@ -147,8 +147,12 @@ async def test_an_unusable_file_is_warned_of_once_and_the_previous_one_stays_in_
             spoil(ca_file)
             for _ in range(3):
                 assert await workspace.poll() == PAGE
+            put(made["old authority"], ca_file)
+            for _ in range(2):
+                assert await workspace.poll() == PAGE
     assert workspace.shown == ["nobody"]
     assert log.getvalue().count("level=warning") == 1
+    assert log.getvalue().count("certificates can be used again") == 1
     assert problem in log.getvalue()
 
 

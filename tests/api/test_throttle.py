@@ -200,13 +200,11 @@ class TestPagesInFlight:
         bench.run_all(8, seconds=10)
         assert max(bench.in_flight_at) == most
 
-    def test_are_more_again_once_more_are_left(self) -> None:
+    def test_are_more_again_once_more_are_left_but_not_all_at_once_after_a_wait(self) -> None:
         bench = Bench(takes=1, remaining=(1, 0, 50))
         bench.run_all(1, seconds=1)
         bench.run_all(6, seconds=10)
         assert bench.made_at[1:] == [1, 2, 3, 3, 3, 3]
-
-    def test_are_not_let_in_all_at_once_after_a_wait(self) -> None:
         bench = Bench(limited(5), limited(5), limited(5), concurrency=8, first_take=(1, 2, 3), takes=1)
         bench.run_all(12, seconds=60)
         assert max(bench.in_flight_at[8:]) == 1

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,16 @@ async def settled(page: Page) -> None:
         await page.clock.run_for(EVERY)
 
 
+async def looks_until(page: Page, count: Callable[[], Awaitable[int]]) -> None:
+    """Let the page look again and again, until there is something of what is counted."""
+
+    async def looks() -> int:
+        await page.clock.run_for(EVERY)
+        return await count()
+
+    await eventually(looks, "the page shows it")
+
+
 async def follow(page: Page, link: Locator) -> Response:
     """Go where a link leads, and wait until that page is there as a whole."""
     async with page.expect_navigation() as navigation:
@@ -163,6 +174,7 @@ async def test_search_and_filters_act_while_one_types_and_keep_the_place(scene: 
         await search.fill(number[-7:])
         await page.clock.run_for(300)
         await expect(rows).to_have_count(1)
+        await expect(page.locator("#found[role=status]")).to_have_text(re.compile("^1 trunk;"))
         await expect(search).to_be_focused()
         assert f"search={number[-7:]}" in page.url
         await search.fill("")
@@ -204,17 +216,27 @@ async def test_data_that_become_stale_are_told_of_at_the_top_until_they_are_fres
 
 
 async def test_an_exporter_that_does_not_answer_is_told_of_at_the_top(scene: Scene) -> None:
-    async with visiting(scene.browser, f"{scene.exporter.url}/", expected="503") as page:
-        alert = page.get_by_role("alert")
-        await expect(alert).to_have_count(0)
-        await page.route("**/*", lambda route: route.fulfill(status=503, body="too busy"))
-        await settled(page)
-        await expect(alert).to_contain_text("This page cannot reach the exporter (503")
-        await expect(alert).to_contain_text("What you see is old: as of 20")
-        await expect(alert).to_be_in_viewport()
-        await page.unroute("**/*")
-        await settled(page)
-        await expect(alert).to_have_count(0)
+    async with visiting(scene.browser, f"{scene.exporter.url}/", expected="status of") as page:
+        alert, well = page.get_by_role("alert"), page.locator("#unreachable[hidden]")
+        reasons = {503: "503", 404: "another page", 200: "another page", 0: "no answer within 30 s"}
+        for status, reason in reasons.items():
+            await looks_until(page, well.count)
+            await page.route("**/*", lambda route, _, status=status: route.fulfill(status=status) if status else None)
+            await looks_until(page, alert.count)
+            await expect(alert).to_contain_text(f"This page cannot reach the exporter ({reason}")
+            await expect(alert).to_contain_text("What you see is old: as of 20")
+            await expect(alert).to_be_in_viewport()
+            await page.unroute("**/*")
+        await looks_until(page, well.count)
+
+
+async def test_a_page_shows_what_is_at_its_address_now(scene: Scene) -> None:
+    other = (await scene.exporter.http.get("/workspace?name=globex")).text
+    for path in (where(a_healthy_number(scene)), "/workspace?name=acme", "/config", "/trunk?number=1"):
+        async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected="404 (Not Found)") as page:
+            await page.route("**/*", lambda route: route.fulfill(body=other, content_type="text/html"))
+            await settled(page)
+            await expect(page.get_by_role("heading", level=1)).to_contain_text("globex")
 
 
 async def test_a_number_is_copied(scene: Scene) -> None:
@@ -232,7 +254,10 @@ async def test_a_number_is_copied(scene: Scene) -> None:
 async def test_every_page_is_readable_everywhere_and_accessible(scene: Scene) -> None:
     trunk = a_healthy_number(scene)
     paths = ("/", "/trunks", where(trunk), "/workspace?name=acme", "/changes", "/config", "/docs", "/trunk?number=1")
-    looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((360, "dark"), (768, "light"), (1280, "dark"))
+    looks: tuple[tuple[int, Literal["dark", "light"]], ...] = ((320, "dark"), (768, "light"), (1280, "dark"))
+    tenant = scene.tenants[1]
+    tenant.fleet.change(tenant.fleet.numbers[0], now=time.time(), status="x" * 128)
+    await scene.exporter.shows(f'mihu_trunks{{workspace="globex",status="{"x" * 128}"}} 1')
     for path in paths:
         async with visiting(scene.browser, f"{scene.exporter.url}{path}", expected="404 (Not Found)") as page:
             for width, scheme in looks:

@@ -47,10 +47,9 @@ class TestHelp:
         (web,) = re.findall(r"^Web:\n((?:  .*\n)+)", text, re.MULTILINE)
         flags = re.findall(r"^  --([a-z.-]+)", web, re.MULTILINE)
         assert set(flags) == {name for name in re.findall(r"--([a-z.-]+)", text) if name.startswith("web.")}
-
-    def test_of_a_command_has_its_own_flags_first(self) -> None:
-        text = help_of("simulate")
-        assert re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE) == ["Options", "Configuration", "Logging"]
+        # A command has its own flags first.
+        sections = "|".join(re.findall(r"^([A-Z][a-z ]+):$", help_of("simulate"), re.MULTILINE))
+        assert sections == "Options|Configuration|Logging"
 
     @pytest.mark.parametrize(("command", "option"), FLAGS)
     def test_names_variable_and_default_of_every_flag(self, command: str, option: click.Option) -> None:
@@ -77,10 +76,8 @@ class TestHelp:
 
 
 class TestVariables:
-    def test_of_the_program_has_no_variant_for_commands(self) -> None:
+    def test_of_the_program_has_no_variant_for_commands_and_does_not_override_a_flag_before_one(self) -> None:
         assert run("simulate", "--fault", "list", MIHU_SIMULATE_LOG_LEVEL="loud").exit_code == 0
-
-    def test_does_not_override_a_flag_before_the_command(self) -> None:
         other = {"MIHU_CONFIG_FILE": "other.yaml"}
         assert run("--config.file", "nowhere.yaml", "once", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")
         assert run("once", "--config.file", "nowhere.yaml", **other).stderr.startswith(f"{PROGRAM}: nowhere.yaml: ")

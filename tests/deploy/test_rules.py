@@ -102,9 +102,6 @@ def test_every_history_is_played_and_every_alert_fires_in_one_or_in_a_unit_test(
         for test in case.get("promql_expr_test", []):
             named |= set(NAMED_IN_SAMPLES.findall(yaml.safe_dump(test["exp_samples"])))
     assert named == ALERTS.keys()
-
-
-def test_every_alert_has_its_runbook_and_no_runbook_is_left_over() -> None:
     assert {path.stem for path in RUNBOOKS.glob("Mihu*.md")} == ALERTS.keys()
 
 

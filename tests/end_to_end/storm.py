@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -20,25 +21,23 @@ from exporter.polling.storage import Storage
 
 ROUNDS = 200
 _TRUNKS = 300
-_LONGEST = 0.02  # seconds that a process lives
 
 
-async def _write_for_ever(folder: Path, bench: Bench, ready: int) -> None:
+async def _write_for_ever(folder: Path, benches: list[Bench], ready: int) -> None:
     storage = Storage(folder, ManualClock(), lambda _: None, InlineExecutor())
-    known = bench.poller.snapshot
-    assert known.fleet is not None
     os.write(ready, b".")
-    while True:
+    for known in cycle([bench.poller.snapshot for bench in benches]):
+        assert known.fleet is not None
         storage.save(workspace(), Metrics(), known.fleet, known.memory)
         await asyncio.sleep(0)
 
 
-def _round(folder: Path, bench: Bench, seconds: float) -> None:
+def _round(folder: Path, benches: list[Bench], seconds: float) -> None:
     """Let a process write until it is killed so many seconds after it began."""
     ready, begun = os.pipe()
     child = os.fork()
     if child == 0:
-        asyncio.run(_write_for_ever(folder, bench, begun))
+        asyncio.run(_write_for_ever(folder, benches, begun))
     os.close(begun)
     os.read(ready, 1)
     os.close(ready)
@@ -52,10 +51,10 @@ def main(folder: Path) -> None:
     benches = [Bench(Listing([row(index, status=status) for index in range(_TRUNKS)], per_page=100)) for status in "ab"]
     for bench in benches:
         asyncio.run(bench.poll())
-    _round(folder, benches[0], 1.0)  # the first file
+    _round(folder, benches, 1.0)  # the first file
     unfinished = set()
-    for number in range(ROUNDS):
-        _round(folder, benches[number % 2], random.uniform(0, _LONGEST))
+    for _ in range(ROUNDS):
+        _round(folder, benches, random.uniform(0, 0.02))  # seconds that a process lives
         statuses = {state[2] for state in stored(only_file(folder))["states"]}
         assert statuses in ({"a"}, {"b"}), statuses
         assert len(stored(only_file(folder))["states"]) == _TRUNKS

@@ -131,11 +131,9 @@ class TestExactSums:
         assert fleet.values("mihu_monthly_fees") == {"EUR": spelled}
         assert fleet.values("mihu_channel_limits")["sms"] == spelled
 
-    def test_a_sum_that_no_float_holds(self) -> None:
+    def test_a_sum_that_no_float_holds_and_one_that_was_huge_and_leaves_no_rest(self) -> None:
         fleet = Fleet().seen(*(row(index, billing={"monthly_fee": 1.7e308, "currency": "EUR"}) for index in range(2)))
         assert fleet.values("mihu_monthly_fees") == {"EUR": "+Inf"}
-
-    def test_a_sum_that_was_huge_leaves_no_rest(self) -> None:
         fleet = Fleet()
         for first, total in ((1e30, "1e+30"), (0.01, "1")):
             fees = [{"monthly_fee": fee, "currency": "EUR"} for fee in (first, *[0.01] * 99)]

@@ -232,7 +232,7 @@ class TestDuplicates:
             assert bench.value("mihu_poll_walks") == 1
 
 
-def test_rows_that_tell_no_trunk_are_invalid_items_and_counts_are_of_the_current_fleet() -> None:
+def test_rows_that_tell_no_trunk_are_invalid_items_and_those_that_disobey_the_filter_an_invalid_response() -> None:
     nameless = row(5, phone_number_uuid=None, number=None)
     api = Listing([*rows(2), row(2, status=5), nameless, None, 5, "text"])
     bench = polled(Bench(api))
@@ -240,10 +240,7 @@ def test_rows_that_tell_no_trunk_are_invalid_items_and_counts_are_of_the_current
     assert bench.series("mihu_trunk_info") == 3
     api.rows = rows(2)
     polled(bench)
-    assert (bench.value("mihu_invalid_items"), bench.series("mihu_invalid_fields")) == (0, 0)
-
-
-def test_rows_that_disobey_the_filter_are_an_invalid_response() -> None:
+    assert (bench.value("mihu_invalid_items"), bench.series("mihu_invalid_fields")) == (0, 0)  # of the current fleet
     bench = polled(Bench(Listing([row(0, bindings=bindings())]), filter=Filter(channel="call")))
     assert bench.failures() == {"invalid_response": 1}
 

@@ -16,6 +16,7 @@ from support.stored import only_file, stored
 from support.trunks import Row, bindings, row
 
 from exporter.config.settings import ExpectRule, Filter, Metrics, NumberStyle, Remember, Workspace
+from exporter.polling import storage
 from exporter.polling.storage import Storage, StorageInUseError
 
 UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
@@ -259,13 +260,22 @@ class TestABadFile:
         with pytest.raises(StorageInUseError):
             asyncio.run(Storage(process.folder, process.bench.clock, lambda _: None, InlineExecutor()).open())
 
-    def test_that_cannot_be_written_is_no_problem_once_its_workspace_is_gone(self, process: Process) -> None:
+    def test_that_cannot_be_written_is_a_problem_until_it_can_be_or_its_workspace_is_gone(
+        self, process: Process
+    ) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()
         file.mkdir()
-        process.poll(UNBOUND)
-        assert process.bench.storage_healthy() == 0
+        with capture_logs() as log:
+            assert [process.poll(UNBOUND).storage_healthy() for _ in range(2)] == [0, 0]
+            file.rmdir()
+            assert process.poll(UNBOUND).storage_healthy() == 1
+        told = [line["event"][:30] for line in log if line.get("file") == str(file)]
+        assert told == ["what is remembered cannot be w", "the storage works again"]
+        file.unlink()
+        file.mkdir()
+        process.poll(row())
         process.storage.keep(["acme"])
         assert process.bench.storage_healthy() == 0
         process.storage.keep(["globex"])
@@ -296,9 +306,10 @@ class TestADiskThatHangs:
             await bench.poll()
         assert bench.storage_healthy() == 1
         assert len(stored(only_file(tmp_path))["states"]) == 2
-        assert [line["event"] for line in log if line["log_level"] == "warning"] == [
+        assert [line["event"] for line in log if "file" in line] == [
             f"{NOTHING_STORED} (the disk does not answer within 1s)",
             "what was remembered cannot be read (the disk does not answer within 1s)",
+            *["the storage works again"] * 2,
         ]
 
     async def test_is_none_that_answers_one_call_after_the_other(self, tmp_path: Path) -> None:
@@ -338,7 +349,10 @@ class TestADiskThatHangs:
         process.restart(after=0)
         assert process.poll(*LISTED).changes() == {"bound": 1, "status": 1}
 
-    async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("begins", [False, True])
+    async def test_while_it_is_written_delays_no_poll_and_the_newest_is_written_at_last(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, begins: bool
+    ) -> None:
         disk, listing = InlineExecutor(), Listing(LISTED)
         bench = Bench(listing, folder=tmp_path, storage_executor=disk)
         await bench.poll()
@@ -348,6 +362,8 @@ class TestADiskThatHangs:
             await bench.poll()
             await bench.clock.advance(1)
             assert bench.storage_healthy() == 0
+            if begins:  # to write, in the moment in which the newest comes
+                monkeypatch.setattr(storage, "source_of", lambda *_: f"{disk.run_next()}")  # type: ignore[func-returns-value]
         assert bench.changes() == {"status": 2}
         disk.catch_up()
         await bench.clock.settle()

@@ -195,15 +195,13 @@ class TestAFault:
         app = app_of(behaviour=Behaviour(faults=dict.fromkeys(faults or ("error-500",), rate), fault_seed=seed))
         return [ask(app).status_code for _ in range(requests)]
 
-    def test_strikes_as_often_as_its_rate_says_and_beside_others(self) -> None:
+    def test_strikes_as_often_as_its_rate_says_beside_others_and_the_same_requests_with_the_same_seed(self) -> None:
         assert set(self.statuses(0, 20)) == {200}
         assert set(self.statuses(1, 20)) == {500}
         assert 30 < self.statuses(0.25, 200).count(500) < 70
         both = self.statuses(1, 100, "error-500", "forbidden")
         assert set(both) == {500, 403}
         assert 30 < both.count(500) < 70
-
-    def test_strikes_the_same_requests_with_the_same_seed_alone(self) -> None:
         first, again, other = (self.statuses(0.5, 40, seed=seed) for seed in (1, 1, 2))
         assert first == again != other
 

@@ -116,8 +116,6 @@ class TestFrontPage:
         text = words(ask("/", refused("down"), polled("acme", [row()])))
         assert "No trunk is known to be out of service, but 1 of 2 workspaces has not been read." in text
         assert "There is no workspace in the configuration." in words(ask("/"))
-
-    def test_a_trunk_that_is_gone_is_in_no_answer_that_all_is_well(self) -> None:
         text = words(ask("/", changed([row(0), row(1)], [row(1)])))
         assert "No trunk is out of service, but 1 is gone. 1 gone. 1 trunk in 1 workspace. 1 gone; the longest" in text
 
@@ -162,17 +160,23 @@ class TestTrunkPage:
             assert (response.status_code, "No such trunk" in response.text) == (404, True)
         for path in ("/workspace", "/workspace?name=x"):
             assert answer(path, shown).status_code == 404
+        not_yet = answer("/trunk?workspace=down&uuid=x", statuses(refused("down")))
+        assert (not_yet.status_code, "down has not been read since" in not_yet.text) == (404, True)
+
+    def test_one_of_which_only_changes_are_remembered(self) -> None:
+        acme = changed([row(bindings=bindings()), row(1)], [row(1)])
+        (link,) = [each for each in Outline(ask("/changes", acme)).links if each.startswith("trunk?")]
+        assert "acme no longer lists this trunk; only these changes are" in words(page := ask(f"/{link}", acme))
+        assert [(each["What"], each["Before"]) for each in rows(page)] == [("removed", "active")]
 
 
 class TestOtherPages:
-    def test_a_workspace(self) -> None:
+    def test_a_workspace_and_one_that_cannot_be_read(self) -> None:
         acme = changed([row(0), row(1)], [row(0, bindings=bindings()), row(1)])
         text = words(ask("/workspace?name=acme", acme))
         for part in ("Out of service 1", "Lost, gone 1 channel, 0 trunks", "Without agent 1 on call", "3.00 EUR"):
             assert part in text
         assert "lost (call) Ada" in text
-
-    def test_a_workspace_that_cannot_be_read(self) -> None:
         text = words(ask("/workspace?name=down", refused("down")))
         assert "Nothing has been read yet. auth: HTTP 401" in text
         assert "put a valid token in place" in text
@@ -185,6 +189,7 @@ class TestOtherPages:
         assert len(rows(ask("/changes?number=9179", acme))) == 1
         assert "No change is remembered that matches." in words(ask("/changes?workspace=nobody", acme))
         assert answer("/changes?limit=x", statuses(acme)).status_code == 400
+        assert str(Outline(ask("/changes?since=1&limit=1", acme)).links).count("number=&since=1.0&limit=1") == 2
 
     def test_the_configuration_is_text_for_programs_and_a_page_for_browsers(self) -> None:
         acme = statuses(polled("acme", []))
@@ -227,14 +232,12 @@ class TestLinks:
         acme = statuses(polled("acme & co", [row()], metrics=metrics))
         return [each for each in Outline(answer(path, acme, links=LINKS).text).links if "example.com" in each]
 
-    def test_they_are_filled_in_with_what_a_page_is_about(self) -> None:
+    def test_they_are_filled_in_with_what_a_page_is_about_or_left_out(self) -> None:
         assert self.links(self.TRUNK) == [
             "https://wiki.example.com/mihu",
             "https://grafana.example.com/d/mihu-trunk?var-workspace=acme%20%26%20co&var-number=%2B12084439178",
             f"https://prometheus.example.com/acme%20%26%20co/{UUID}",
         ]
-
-    def test_those_that_cannot_be_are_left_out(self) -> None:
         assert self.links("/") == ["https://wiki.example.com/mihu"]
         hidden = self.links(self.TRUNK, metrics=Metrics(number=NumberStyle.HIDDEN))
         assert [link.split("/")[2] for link in hidden] == ["wiki.example.com", "prometheus.example.com"]
@@ -299,8 +302,6 @@ class TestSparkline:
         ]
         assert 'aria-label="last 3 polls: 1 failed, usually 1.0 s"' in page
         assert "<title>1970-01-01 00:02:00 UTC: timeout after 0 ms</title>" in page
-
-    def test_one_poll_that_took_no_time(self) -> None:
         assert "Last poll: none failed, usually 0 ms." in words(self.page((0, 0.0, None)))
 
     @staticmethod

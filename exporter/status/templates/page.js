@@ -9,20 +9,26 @@
 
   async function refresh(address) {
     const turn = ++newest;
-    let text;
+    let page;
+    const waiting = new AbortController();
+    const patience = setTimeout(() => waiting.abort(new Error("no answer within 30 s")), 30000);
     try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-      if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status} ${answer.statusText}`);
-      text = await answer.text();
+      const answer = await fetch(address, { headers: { Accept: "text/html" }, credentials: "same-origin", signal: waiting.signal });
+      if (!answer.ok && answer.status !== 404) throw new Error(`${answer.status} ${answer.statusText}`.trim());
+      page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // A proxy may say that nothing is there, or ask for a password.
+      if (!page.getElementById("unreachable")) throw new Error("another page answers in its place");
     } catch (error) {
       if (turn !== newest) return;
-      banner.textContent = `This page cannot reach the exporter (${error.message}). ${updated ? `What you see is old: ${updated.textContent.toLowerCase()}` : ""}`;
+      const text = `This page cannot reach the exporter (${error.message}). ${updated ? `What you see is old: ${updated.textContent.toLowerCase()}` : ""}`;
+      if (banner.textContent !== text) banner.textContent = text; // else it would be read out again
       banner.hidden = false;
       return;
+    } finally {
+      clearTimeout(patience);
     }
     if (turn !== newest) return; // a later request has overtaken this one
     banner.hidden = true;
-    const page = new DOMParser().parseFromString(text, "text/html");
     for (const live of document.querySelectorAll("[data-live]")) {
       const fresh = page.getElementById(live.id);
       if (fresh) replace(live, fresh);
@@ -73,11 +79,13 @@
     if (button) copy(button);
   });
 
-  function search() {
+  async function search() {
     const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
     const address = `${form.getAttribute("action")}?${asked}`;
     history.replaceState(null, "", address);
-    return refresh(address);
+    await refresh(address);
+    // Those who do not see the list change hear how much was found.
+    document.getElementById("found").textContent = lists.querySelector("caption, p").textContent;
   }
   let typing;
   if (lists) {
@@ -95,8 +103,8 @@
   // A page that takes long to make is asked for less often.
   async function look() {
     const started = performance.now();
-    if (!document.hidden && document.querySelector("[data-live]")) await refresh(location.href);
-    setTimeout(look, Math.max(5000, 20 * (performance.now() - started)));
+    if (!document.hidden) await refresh(location.href);
+    setTimeout(look, Math.min(60000, Math.max(5000, 20 * (performance.now() - started))));
   }
   showCopying();
   setTimeout(look, 5000);
