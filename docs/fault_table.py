@@ -22,7 +22,7 @@ with `mihu-trunk-exporter simulate --fault reset=0.1`, and `--fault list` prints
 or come twice need more than one page: `--trunks 300`. Refused connections and bad certificates cannot be simulated.
 
 If the poll fails, `mihu_up` is 0, all series of the last good poll stay, one failure counter is incremented, and the
-log has one line: a warning; while polls go on failing for the same reason, once an hour, and otherwise at level debug.
+log has one line.
 """
 
 

@@ -27,7 +27,6 @@ _MAX_AUTH_WAIT = 300.0
 _MANY_PAGES = 50  # memory is given back after a poll of that many
 _MAX_LOADING = 1.0  # seconds that the first poll waits for what was stored
 _LOGGED_CHANGES = 20  # a poll, a line each; one more counts the rest
-_REMINDER = 3600.0  # seconds until polls that go on failing are warned of again
 
 
 class Poller:
@@ -56,7 +55,6 @@ class Poller:
         self._storage = storage
         self._loading: asyncio.Task[tuple[Memory, States] | None] | None = None
         self._token: Secret | None = None
-        self._warned: dict[Reason, float] = {}  # when, since the last success, by the clock's ``monotonic``
         snapshot = snapshot or Snapshot()
         self.snapshot = replace(
             snapshot,
@@ -152,7 +150,7 @@ class Poller:
         now, seconds = self._clock.time(), self._clock.monotonic() - started
         if failure is not None:
             self.api_metrics.failed(failure.reason, seconds=seconds, now=now)
-            self._log_failure(failure, seconds)
+            self._log.warning("poll failed", reason=failure.reason.value, error=str(failure), seconds=round(seconds, 3))
         elif (fleet := self.snapshot.fleet) is not None:
             self.api_metrics.succeeded(fleet.result, changes, seconds=seconds, now=now)
             self._log_success(fleet, before, seconds)
@@ -178,14 +176,7 @@ class Poller:
             raise ApiError(reason, error.seen, error.remedy) from error
         return self._token
 
-    def _log_failure(self, failure: ApiError, seconds: float) -> None:
-        log, now = self._log.debug, self._clock.monotonic()
-        if now >= self._warned.get(failure.reason, -_REMINDER) + _REMINDER:
-            log, self._warned[failure.reason] = self._log.warning, now
-        log("poll failed", reason=failure.reason.value, error=str(failure), seconds=round(seconds, 3))
-
     def _log_success(self, fleet: Fleet, before: Snapshot, seconds: float) -> None:
-        self._warned.clear()
         log, event = self._log.debug, "poll succeeded"
         if before.fleet is None or before.polls.ends_in_failure:
             log, event = self._log.info, "trunks read" if before.fleet is None else "poll succeeded again"
