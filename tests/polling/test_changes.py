@@ -19,6 +19,7 @@ UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 UNBOUND_ANYWHERE: dict[str, Any] = {"bindings": bindings()}
 UNBOUND, SUSPENDED, PENDING = row(**UNBOUND_ANYWHERE), row(status="suspended"), row(status="pending")
+CLOSED = dict.fromkeys(("voice", "inbound"), {"enabled": True, "channel_limit": 0})
 OTHER = row(1)
 OUTAGE = "mihu_trunk_outage_timestamp_seconds"
 
@@ -83,6 +84,24 @@ class TestGauges:
         labels = {"reason": reason, "was_in_service": was_in_service}
         assert bench.value(OUTAGE, **T, **labels) == bench.value(OUT_OF_SERVICE, **T)
         assert bench.series(OUTAGE) == 1
+
+    @pytest.mark.parametrize(
+        ("out", "unreadable", "reason"),
+        [
+            (SUSPENDED, {"status": 1}, "not_active"),
+            (UNBOUND, {"bindings": {"call": {"bound": 0}}}, "unbound"),
+            (row(channel_settings=CLOSED), {"channel_settings": "none"}, "blocked"),
+            (UNBOUND, {"bindings": None}, "unbound"),
+        ],
+    )
+    def test_an_outage_goes_on_after_polls_that_could_not_tell(self, out: Row, unreadable: Row, reason: str) -> None:
+        past = polled([OTHER], [out, OTHER], *([row(note=note) | unreadable, OTHER | unreadable] for note in "ab"))
+        assert past.bench.series(OUTAGE) == past.bench.series(OUT_OF_SERVICE) == 0
+        bench = past.poll(out, OTHER)
+        assert bench.value(OUTAGE, **T, reason=reason, was_in_service="false") == START + 2 * HOUR
+        past.poll(row(), OTHER)
+        past.poll(out, OTHER)
+        assert bench.value(OUTAGE, **T, reason=reason, was_in_service="true") == START + 7 * HOUR
 
     def test_without_details_there_are_totals_alone_and_families_can_be_denied(self) -> None:
         bench = polled([row(), OTHER], [UNBOUND], metrics=Metrics(trunk_details=False)).bench
