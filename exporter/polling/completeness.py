@@ -5,11 +5,11 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
-from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, names_trunk
+from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, count_trunks, names_trunk
 
 MAX_WALKS = 3  # of a poll
 
@@ -75,6 +75,16 @@ def assess(
         drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
         explanation="" if whole else _explain(newest, newest_trunks),
     )
+
+
+def missing_among_nameless(found: Assessment, unseen: Collection[str], nameless_before: int) -> frozenset[str]:
+    """Return the trunks that are missing if they may all be rows that name no trunk, and did before.
+
+    ``unseen`` are those that were missing in the poll before.
+    """
+    keys = {*unseen, *filter(names_trunk, found.changed)} - found.trunks.keys()
+    nameless = len(found.trunks) - count_trunks(found.trunks)
+    return frozenset(keys if len(keys) <= nameless - max(nameless_before - len(unseen), 0) else ())
 
 
 def _differing(trunks: RowsByTrunk, before: RowsByTrunk) -> set[str]:

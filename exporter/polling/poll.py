@@ -18,7 +18,7 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import MAX_WALKS, Assessment, assess
+from exporter.polling.completeness import MAX_WALKS, Assessment, assess, missing_among_nameless
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.snapshot import Snapshot
 from exporter.polling.trunk_buffer import TrunkBuffer
@@ -107,6 +107,9 @@ class Poll:
     def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
+        if isinstance(found, Assessment) and before.fleet and before.stored is None:
+            nameless = missing_among_nameless(found, before.memory.missing, before.fleet.result.invalid_items)
+            found = replace(found, unseen=found.unseen | nameless)
         comparison = Comparison(
             before.memory,
             clock.time(),

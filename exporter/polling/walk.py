@@ -89,8 +89,8 @@ def too_many(max_trunks: int, seen: str) -> ApiError:
 async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_trunks: int) -> Walk:
     """Read every page of the list.
 
-    Page 1 reports how many there are; where it does not, or the last page says that there are more, the walk goes on page
-    by page until there are no more.
+    Page 1 reports how many there are; where it does not, or the last of them says that there are more, the walk goes on
+    page by page until there are no more.
 
     Raises:
         ListShrankError: a page after the first does not exist.

@@ -63,8 +63,8 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
     concerns: tuple[Concern, ...] = ()  # why to look at it: why it is out of service, and an open compliance
     # Of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
     waiting: tuple[tuple[str, str], ...] = ()
-    # When it was first seen out of service, in Unix time, and the worst reason; None of a trunk in service. They stay while
-    # the reason can no longer be told.
+    # When it was first seen out of service, in Unix time, and the worst reason; None of a trunk in service. They stay
+    # while the reason can no longer be told.
     since: float | None = None
     reason: Concern | None = None
     # The channels that were bound while it was in service; None if it always was out of service, and nothing is

@@ -19,7 +19,7 @@ UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 UNBOUND_ANYWHERE: dict[str, Any] = {"bindings": bindings()}
 UNBOUND, SUSPENDED, PENDING = row(**UNBOUND_ANYWHERE), row(status="suspended"), row(status="pending")
-CLOSED = dict.fromkeys(("voice", "inbound"), {"enabled": True, "channel_limit": 0})
+CLOSED = {name: {"enabled": True, "channel_limit": 0} for name in ("voice", "inbound")}
 OTHER = row(1)
 OUTAGE = "mihu_trunk_outage_timestamp_seconds"
 
