@@ -7,7 +7,7 @@ in one order, however many buckets it has.
 
 from binascii import crc32
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from sys import intern
@@ -165,7 +165,9 @@ class BucketMaker:
                 new[key] = self.judge.judge(trunk, elsewhere, *inputs.past(key, old.get(key)))
             else:
                 new.pop(key, None)
-        return new if new.keys() == old.keys() else {key: new[key] for key in in_order(new)}
+        if new.keys() == old.keys():
+            return new
+        return {key: new[key] for key in sorted(new, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))}
 
     def _merged(self, group: Group, inputs: Inputs) -> Trunk | None:
         """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""
@@ -244,11 +246,6 @@ def violation(trunk: Trunk, filter_: Filter) -> str | None:
 def bucket_of(key: str, count: int) -> int:
     """Return the index of a trunk's bucket, given the number of buckets."""
     return crc32(key.encode(errors="surrogatepass")) * count >> _HASH_BITS
-
-
-def in_order(keys: Iterable[str]) -> list[str]:
-    """Return keys in the order of a bucket."""
-    return sorted(keys, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))
 
 
 def unpack_states(*packed: bytes) -> dict[str, State]:

@@ -50,9 +50,8 @@ class Churn:
         self._troubled = {number: health for number, health in self._troubled.items() if number in self._fleet}
         # Healing gets likelier with every trouble; at the usual number of them both are as likely.
         share = len(self._troubled) / (2 * self._usual_troubles)
-        return self._heal(now) if self._random.random() < share else self._trouble(now)
-
-    def _heal(self, now: float) -> str:
+        if self._random.random() >= share:
+            return self._trouble(now)
         number = self._random.choice(list(self._troubled))
         self._fleet.change(number, now=now, **self._troubled.pop(number))
         return "healed"
@@ -70,7 +69,7 @@ class Churn:
         weights = {"unbound": 4 * bool(channels), "status_changed": 2, "limited": 2 * bool(limit)}
         kind = self._random.choices(list(weights), list(weights.values()))[0]
         if kind == "unbound":
-            self._fleet.unbind(number, self._random.choice(channels), now=now)
+            self._fleet.bind(number, self._random.choice(channels), None, now=now)
         elif kind == "limited":
             voice = {**settings["voice"], "channel_limit": limit // 2}
             self._fleet.change(number, now=now, channel_settings={**settings, "voice": voice})
