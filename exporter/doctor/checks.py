@@ -215,7 +215,7 @@ CHECKS_OF_A_FLEET: Mapping[str, Callable[[Recording, Fleet], Result]] = {
     "pace": pace,
     "trunks": trunks,
     "out of service": out_of_service,
-    "series": lambda _, fleet: ok(f"{fleet.series} series"),
+    "series": lambda _, fleet: ok(f"{sum(segment.lines for segment in fleet.segments.values())} series"),
     "full poll": full_poll,
 }
 

@@ -5,11 +5,11 @@ be taken for the whole: missing trunks would look as if they were gone.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.polling.walk import Walk
-from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, count_trunks, names_trunk
+from exporter.trunks.rows import Group, RowsByTrunk, are_siblings, names_trunk
 
 MAX_WALKS = 3  # of a poll
 
@@ -75,16 +75,6 @@ def assess(
         drift=0 if newest.last_total is None else abs(_count(trunks) - newest.last_total),
         explanation="" if whole else _explain(newest, newest_trunks),
     )
-
-
-def missing_among_nameless(found: Assessment, unseen: Collection[str], nameless_before: int) -> frozenset[str]:
-    """Return the trunks that are missing if they may all be rows that name no trunk, and did before.
-
-    ``unseen`` are those that were missing in the poll before.
-    """
-    keys = {*unseen, *filter(names_trunk, found.changed)} - found.trunks.keys()
-    nameless = len(found.trunks) - count_trunks(found.trunks)
-    return frozenset(keys if len(keys) <= nameless - max(nameless_before - len(unseen), 0) else ())
 
 
 def _differing(trunks: RowsByTrunk, before: RowsByTrunk) -> set[str]:
@@ -165,11 +155,13 @@ def _is_whole(walk: Walk, trunks: RowsByTrunk) -> bool:
 
 
 def _explain(walk: Walk, trunks: RowsByTrunk) -> str:
-    reported = " then ".join(str(total) for total in dict.fromkeys(page.pagination.total for page in walk.pages))
+    totals = dict.fromkeys(page.pagination.total for page in walk.pages)
+    reported = " then ".join(str(total) for total in totals if total is not None) or "no number of"
     text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         text += f", {repeats} of them twice"
-    if others := [page for page in walk.pages if not page.is_echoed]:
-        page = others[0]
-        text += f"; asked for page {page.number} it answered with page {page.pagination.current_page}"
+    if others := [(page.number, echo) for page in walk.pages if (echo := page.pagination.current_page) != page.number]:
+        number, echo = others[0]
+        answered_with = "one without a number" if echo is None else f"page {echo}"
+        text += f"; asked for page {number} it answered with {answered_with}"
     return text

@@ -18,14 +18,14 @@ from exporter.clock import Clock
 from exporter.config.credentials import Secret
 from exporter.config.settings import Workspace
 from exporter.polling.buckets import BucketMaker
-from exporter.polling.completeness import MAX_WALKS, Assessment, assess, missing_among_nameless
+from exporter.polling.completeness import MAX_WALKS, Assessment, assess
 from exporter.polling.fleet import Fleet, build_fleet
 from exporter.polling.snapshot import Snapshot
 from exporter.polling.trunk_buffer import TrunkBuffer
 from exporter.polling.walk import EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
-from exporter.trunks.rows import Row, RowsByTrunk, digits
+from exporter.trunks.rows import Row, RowsByTrunk, count_trunks, digits, names_trunk
 
 _LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
@@ -108,8 +108,11 @@ class Poll:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
         if isinstance(found, Assessment) and before.fleet and before.stored is None:
-            nameless = missing_among_nameless(found, before.memory.missing, before.fleet.result.invalid_items)
-            found = replace(found, unseen=found.unseen | nameless)
+            # Rows that name no trunk may be those that are missing, unless they named none before.
+            missing = {*before.memory.missing, *filter(names_trunk, found.changed)} - found.trunks.keys()
+            nameless_before = before.fleet.result.invalid_items - len(before.memory.missing)
+            if len(missing) <= len(found.trunks) - count_trunks(found.trunks) - max(nameless_before, 0):
+                found = replace(found, unseen=found.unseen | missing)
         comparison = Comparison(
             before.memory,
             clock.time(),

@@ -178,6 +178,13 @@ class TestWholeness:
         assert bench.series("mihu_trunk_info") == (0 if failures else len(listed))
         assert bench.value("mihu_poll_drift") == drift
 
+    def test_the_error_says_what_the_pages_leave_out(self) -> None:
+        bench = Bench(Listing(rows(3), pagination={"current_page": None, "total": None}))
+        seen = (
+            "reports no number of rows, the last walk found 3; asked for page 1 it answered with one without a number"
+        )
+        assert seen in str(asyncio.run(bench.poll()))
+
     def test_a_trunk_that_an_earlier_walk_saw_is_not_dropped_while_the_totals_leave_room_for_it(self) -> None:
         """A trunk that is removed moves all behind it up: the first of the next page is missed."""
         api = Listing(rows(60))

@@ -149,7 +149,7 @@ def at(value: object, *keys: str) -> Any:  # noqa: ANN401 - JSON
 
 def text_at(row: Json, *keys: str) -> str:
     part = at(row, *keys)
-    return label_safe(part) if isinstance(part, str) else ""
+    return UNSAFE.sub("\ufffd", part[:128]) if isinstance(part, str) else ""
 
 
 def flag_at(row: Json, *keys: str) -> bool | None:
@@ -180,10 +180,6 @@ def time_at(row: Json, key: str) -> float | None:
 
 # Controls, ends of lines, directions and halves of characters.
 UNSAFE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def label_safe(text: str) -> str:
-    return UNSAFE.sub("\ufffd", text[:128])
 
 
 def key_of(trunk: Json) -> str:

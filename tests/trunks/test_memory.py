@@ -221,9 +221,6 @@ def test_out_of_service(polls: list[list[Row]], since: int | None) -> None:
 class TestAClockThatJumps:
     FOUND = (row(bindings=NOBODY), row(1, **OFF))
 
-    def all_four(self) -> Past:
-        return polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
-
     def since(self, past: Past) -> set[float]:
         found = past.lost(), past.gone(), past.disabled(), past.out_of_service()
         times: list[float] = [since for entries in found for *_, since in entries]
@@ -231,7 +228,7 @@ class TestAClockThatJumps:
         return set(times)
 
     def test_forth_by_less_than_it_is_remembered_and_back_changes_nothing_but_what_is_so_since_the_future(self) -> None:
-        past = self.all_four()
+        past = polled([row(**ON), row(1, **ON), row(2)], [*self.FOUND])
         before = self.since(past)
         past.poll(*self.FOUND, after=12 * HOUR)
         past.poll(*self.FOUND, after=-11 * HOUR)
