@@ -35,15 +35,8 @@ _HASH_BITS = 32
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
 _IDENTITY = {"trunk.uuid", "trunk.number"}
 _OF_STATES = {*(f"trunk.{name}" for name in State.__struct_fields__), "left_out", "since", "reason", "served"}
-_OF_LINES = {
-    "trunk.location",
-    "trunk.status",
-    "trunk.country_code",
-    "trunk.type",
-    "trunk.bindings",
-    "concerns",
-    "since",
-}
+_IN_LINES = ("location", "status", "country_code", "type", "bindings")
+_OF_LINES = {*(f"trunk.{name}" for name in _IN_LINES), "concerns", "since"}
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):

@@ -20,10 +20,6 @@ def isolated(command: Sequence[str]) -> list[str]:
     return [installed("unshare"), *powers, "--pid", "--fork", "--mount-proc", "--kill-child", *command]
 
 
-def child_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii") or 0)
-
-
 def holds_signals(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     if status.startswith("Name:\tunshare\n"):  # which is about to become the program
@@ -37,10 +33,11 @@ async def beginning(command: Sequence[str], log: Path, *, as_pid_1: bool) -> Asy
     """Yield a program whose first line has just run, and its process id."""
     async with program(isolated(command) if as_pid_1 else command, log) as started:
         outer = started.process.pid
+        children = Path(f"/proc/{outer}/task/{outer}/children")
 
         def has_begun() -> int | None:
             assert started.process.returncode is None, started.said()
-            pid = child_of(outer) if as_pid_1 else outer
+            pid = int(children.read_text(encoding="ascii") or 0) if as_pid_1 else outer
             return pid if pid and holds_signals(pid) else None
 
         yield started, await eventually(has_begun, "the program's first line has run")
