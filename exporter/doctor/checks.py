@@ -14,7 +14,6 @@ from exporter.api.errors import Reason
 from exporter.config.addresses import DEFAULT_PORTS, LIST_PATH, sends_unencrypted
 from exporter.doctor.recording import ON_CONNECTION, WITHIN_TUNNEL, Host, Recording
 from exporter.polling.fleet import Fleet
-from exporter.trunks.out_of_service import Concern
 
 _UNAUTHORIZED, _FORBIDDEN, _PROXY_LOGIN, _UNPROCESSABLE = 401, 403, 407, 422
 _DAY = 86400.0
@@ -22,7 +21,6 @@ _EXPIRES_SOON = 21  # days
 _MAX_CLOCK_SKEW = 30.0  # seconds
 _MAX_TIMEOUT_SHARE = 0.5
 _NAMED_FIELDS = 5
-_FIELDS = {Concern.NOT_ACTIVE: "status", Concern.BLOCKED: "channel_settings"}  # that tell it
 
 
 class Outcome(StrEnum):
@@ -184,8 +182,10 @@ def out_of_service(_: Recording, fleet: Fleet) -> Result:
     seen = f"{count or 'none'} of {_count(fleet.trunk_count, 'trunk')}{f': {reasons}' if reasons else ''}"
     if fleet.result.invalid_fields:
         return ok(f"{seen}, as far as fields could be read")
-    told = {reason for bucket in fleet.buckets for one in bucket.unpacked_trunks() for reason, _ in one.reasons}
-    if told and (missing := [field for reason, field in _FIELDS.items() if reason not in told]):
+    listed = [one.trunk for bucket in fleet.buckets for one in bucket.unpacked_trunks()]
+    enabled = {service.enabled for trunk in listed for service in trunk.services}
+    is_there = {"status": any(trunk.status for trunk in listed), "channel_settings": bool(enabled - {None})}
+    if listed and (missing := [field for field, there in is_there.items() if not there]):
         return warning(f"{seen}, as far as can be told without {' and '.join(missing)}", "report it to Mihu")
     return ok(seen)
 
