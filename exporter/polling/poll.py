@@ -111,7 +111,7 @@ class Poll:
             # Rows that name no trunk may be those that are missing, unless they named none before.
             missing = {*before.memory.missing, *filter(names_trunk, found.changed)} - found.trunks.keys()
             nameless_before = before.fleet.result.invalid_items - len(before.memory.missing)
-            if len(missing) <= len(found.trunks) - count_trunks(found.trunks) - max(nameless_before, 0):
+            if missing and len(missing) <= len(found.trunks) - count_trunks(found.trunks) - max(nameless_before, 0):
                 found = replace(found, unseen=found.unseen | missing)
         comparison = Comparison(
             before.memory,
