@@ -84,7 +84,7 @@ class Bench:
 
     def lose(self) -> None:
         first, second, *_ = answered(self.acme.fleet)
-        self.acme.fleet.unbind(first, "call", now=1_800_000_000.0)
+        self.acme.fleet.bind(first, "call", None, now=1_800_000_000.0)
         self.acme.fleet.remove(second)
 
     async def remembered(self) -> tuple[float, float, int]:

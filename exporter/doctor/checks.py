@@ -180,7 +180,14 @@ def out_of_service(_: Recording, fleet: Fleet) -> Result:
     by_reason = totals["mihu_trunks_out_of_service_by_reason"]
     reasons = ", ".join(f"{amount} {reason}" for reason, amount in by_reason.items() if amount)
     seen = f"{count or 'none'} of {_count(fleet.trunk_count, 'trunk')}{f': {reasons}' if reasons else ''}"
-    return ok(f"{seen}, as far as fields could be read" if fleet.result.invalid_fields else seen)
+    if fleet.result.invalid_fields:
+        return ok(f"{seen}, as far as fields could be read")
+    listed = [one.trunk for bucket in fleet.buckets for one in bucket.unpacked_trunks()]
+    enabled = {service.enabled for trunk in listed for service in trunk.services}
+    is_there = {"status": any(trunk.status for trunk in listed), "channel_settings": bool(enabled - {None})}
+    if listed and (missing := [field for field, there in is_there.items() if not there]):
+        return warning(f"{seen}, as far as can be told without {' and '.join(missing)}", "report it to Mihu")
+    return ok(seen)
 
 
 def full_poll(recording: Recording, _: Fleet) -> Result:
@@ -208,7 +215,7 @@ CHECKS_OF_A_FLEET: Mapping[str, Callable[[Recording, Fleet], Result]] = {
     "pace": pace,
     "trunks": trunks,
     "out of service": out_of_service,
-    "series": lambda _, fleet: ok(f"{fleet.series} series"),
+    "series": lambda _, fleet: ok(f"{sum(segment.lines for segment in fleet.segments.values())} series"),
     "full poll": full_poll,
 }
 

@@ -78,9 +78,9 @@ def mihu_trunk_compliance_requirements(compliance_requirements: int | None) -> S
 
 
 @trunk_family()
-def mihu_trunk_out_of_service_timestamp_seconds(since: float | None) -> Samples:
+def mihu_trunk_out_of_service_timestamp_seconds(outage: tuple[str, str, float] | None) -> Samples:
     """Since when the trunk is out of service, as far as is remembered."""
-    yield (), since
+    yield (), outage and outage[2]
 
 
 @trunk_family("reason", "was_in_service")

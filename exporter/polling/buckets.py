@@ -34,16 +34,9 @@ _HASH_BITS = 32
 
 # Attributes of trunks, as in ATTRIBUTES, on which parts of a bucket depend.
 _IDENTITY = {"trunk.uuid", "trunk.number"}
-_OF_STATES = {*(f"trunk.{name}" for name in State.__struct_fields__), "left_out", "since", "served"}
-_OF_LINES = {
-    "trunk.location",
-    "trunk.status",
-    "trunk.country_code",
-    "trunk.type",
-    "trunk.bindings",
-    "concerns",
-    "since",
-}
+_OF_STATES = {*(f"trunk.{name}" for name in State.__struct_fields__), "left_out", "since", "reason", "served"}
+_IN_LINES = ("location", "status", "country_code", "type", "bindings")
+_OF_LINES = {*(f"trunk.{name}" for name in _IN_LINES), "concerns", "since"}
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -84,14 +77,14 @@ class Inputs(NamedTuple):
     def remembered(self, key: str) -> State | None:
         return self.known.get(key) or self.absent.get(key)
 
-    def past(self, key: str, before: Judged | None) -> tuple[float, int | None]:
-        """Return since when a trunk is out of service, if it is now, and what it served; ``before`` as it was."""
-        since, served = None, self.served
+    def past(self, key: str, before: Judged | None) -> tuple[float, Concern | None, int | None]:
+        """Return since when a trunk is out of service, if it is now; why, and what it served; ``before`` as it was."""
+        since, reason, served = None, None, self.served
         if before is not None:
-            since, served = before.since, before.served
+            since, reason, served = before.since, before.reason, before.served
         elif (state := self.remembered(key)) is not None:
-            since, served = state.out_of_service_since, state.served
-        return self.now if since is None else min(since, self.now), served  # the clock may have been set back
+            since, reason, served = state.out_of_service_since, state.reason, state.served
+        return self.now if since is None else min(since, self.now), reason, served  # the clock may have been set back
 
 
 class Made(NamedTuple):
@@ -166,13 +159,13 @@ class BucketMaker:
         for key, group in changed.items():
             if group:
                 trunk = self._merged(group, inputs) or old[key].trunk
-                since, served = inputs.past(key, old.get(key))
-                new[key] = self.judge.judge(trunk, inputs.around.bound_elsewhere.get(key, 0), since, served)
+                elsewhere = inputs.around.bound_elsewhere.get(key, 0)
+                new[key] = self.judge.judge(trunk, elsewhere, *inputs.past(key, old.get(key)))
             else:
                 new.pop(key, None)
         if new.keys() == old.keys():
             return new
-        return dict(sorted(new.items(), key=lambda item: (crc32(item[0].encode(errors="surrogatepass")), item[0])))
+        return {key: new[key] for key in sorted(new, key=lambda key: (crc32(key.encode(errors="surrogatepass")), key))}
 
     def _merged(self, group: Group, inputs: Inputs) -> Trunk | None:
         """Merge the rows of a trunk; return None where none of them is new, because only its surroundings changed."""

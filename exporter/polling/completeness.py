@@ -155,11 +155,13 @@ def _is_whole(walk: Walk, trunks: RowsByTrunk) -> bool:
 
 
 def _explain(walk: Walk, trunks: RowsByTrunk) -> str:
-    reported = " then ".join(str(total) for total in dict.fromkeys(page.pagination.total for page in walk.pages))
+    totals = dict.fromkeys(page.pagination.total for page in walk.pages)
+    reported = " then ".join(str(total) for total in totals if total is not None) or "no number of"
     text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         text += f", {repeats} of them twice"
-    if others := [page for page in walk.pages if not page.is_echoed]:
-        page = others[0]
-        text += f"; asked for page {page.number} it answered with page {page.pagination.current_page}"
+    if others := [(page.number, echo) for page in walk.pages if (echo := page.pagination.current_page) != page.number]:
+        number, echo = others[0]
+        answered_with = "one without a number" if echo is None else f"page {echo}"
+        text += f"; asked for page {number} it answered with {answered_with}"
     return text

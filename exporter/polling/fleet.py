@@ -41,10 +41,6 @@ class Fleet:
         return {**self.total_segments, **{name: column.whole for name, column in self.columns.items()}}
 
     @property
-    def series(self) -> int:
-        return sum(segment.lines for segment in self.segments.values())
-
-    @property
     def trunk_count(self) -> int:
         return len(self.trunks) - self.result.invalid_items
 
@@ -169,15 +165,15 @@ def build_fleet(
     )
 
 
-def _surroundings(trunks: RowsByTrunk, changed: Iterable[str], before: Fleet | None) -> Surroundings:
-    if before and all(stand_alike(trunks.get(key, ()), before.trunks.get(key, ())) for key in changed):
-        return before.around
-    return surroundings(trunks)
-
-
 def _by_bucket(changed: Iterable[str], trunks: RowsByTrunk, count: int) -> Mapping[int, Mapping[str, Group]]:
     """Return the rows of changed trunks, none where a trunk is gone, by bucket and key."""
     by_bucket: dict[int, dict[str, Group]] = {}
     for key in changed:
         by_bucket.setdefault(bucket_of(key, count), {})[key] = trunks.get(key, ())
     return by_bucket
+
+
+def _surroundings(trunks: RowsByTrunk, changed: Iterable[str], before: Fleet | None) -> Surroundings:
+    if before and all(stand_alike(trunks.get(key, ()), before.trunks.get(key, ())) for key in changed):
+        return before.around
+    return surroundings(trunks)

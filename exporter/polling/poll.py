@@ -25,7 +25,7 @@ from exporter.polling.trunk_buffer import TrunkBuffer
 from exporter.polling.walk import EncodedTrunks, ListShrankError, Page, Walk, read_page, walk
 from exporter.trunks.changes import ChangeKind, State
 from exporter.trunks.memory import Comparison
-from exporter.trunks.rows import Row, RowsByTrunk, digits
+from exporter.trunks.rows import Row, RowsByTrunk, count_trunks, digits, names_trunk
 
 _LARGE = 2**18  # bytes of a page; a smaller one is decoded in less time than it takes to hand it to the executor
 
@@ -107,6 +107,12 @@ class Poll:
     def _take_in(self, found: Fleet | Assessment) -> tuple[Snapshot, Counter[ChangeKind]]:
         """Build the fleet, unless it is the one before, and compare it with what is known."""
         before, clock, maker = self._snapshot, self._context.clock, self._context.maker
+        if isinstance(found, Assessment) and before.fleet and before.stored is None:
+            # Rows that name no trunk may be those that are missing, unless they named none before.
+            missing = {*before.memory.missing, *filter(names_trunk, found.changed)} - found.trunks.keys()
+            nameless_before = before.fleet.result.invalid_items - len(before.memory.missing)
+            if missing and len(missing) <= len(found.trunks) - count_trunks(found.trunks) - max(nameless_before, 0):
+                found = replace(found, unseen=found.unseen | missing)
         comparison = Comparison(
             before.memory,
             clock.time(),

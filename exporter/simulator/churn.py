@@ -70,7 +70,7 @@ class Churn:
         weights = {"unbound": 4 * bool(channels), "status_changed": 2, "limited": 2 * bool(limit)}
         kind = self._random.choices(list(weights), list(weights.values()))[0]
         if kind == "unbound":
-            self._fleet.unbind(number, self._random.choice(channels), now=now)
+            self._fleet.bind(number, self._random.choice(channels), None, now=now)
         elif kind == "limited":
             voice = {**settings["voice"], "channel_limit": limit // 2}
             self._fleet.change(number, now=now, channel_settings={**settings, "voice": voice})

@@ -61,9 +61,6 @@ class Fleet:
             raise KeyError(channel)
         self.change(number, now=now, bindings={**bindings, channel: binding(agent)})
 
-    def unbind(self, number: str, channel: str, *, now: float) -> None:
-        self.bind(number, channel, None, now=now)
-
     def change(self, number: str, /, *, now: float, **fields: object) -> None:
         """Replace whole fields of the trunk, with any names and values."""
         self._trunks[number] = {**self._trunks[number], **fields, "updated_at": timestamp(now)}

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from exporter.trunks.out_of_service import Judged
+from exporter.trunks.out_of_service import Concern, Judged
 from exporter.trunks.trunk import (
     CHANNELS,
     SERVICES,
@@ -33,8 +33,9 @@ class State(msgspec.Struct, frozen=True, array_like=True, gc=False):
     monthly_fee: float | None = None
     currency: str = ""
     left_out: int = 0  # a bit for each channel that the configuration leaves out, so that it is never lost
-    out_of_service_since: float | None = None  # Unix time; None of a trunk in service
+    out_of_service_since: float | None = None  # as ``since`` in Judged
     served: int | None = None  # as in Judged
+    reason: Concern | None = None  # likewise
 
     @property
     def key(self) -> str:
@@ -75,6 +76,7 @@ def state_of(judged: Judged, shown: Trunk, before: State | None) -> State:
         left_out=judged.left_out,
         out_of_service_since=judged.since,
         served=judged.served,
+        reason=judged.reason,
     )
 
 

@@ -63,7 +63,10 @@ class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
     concerns: tuple[Concern, ...] = ()  # why to look at it: why it is out of service, and an open compliance
     # Of a trunk in use: ``pending`` with its status, ``incomplete`` or ``rejected`` with its compliance.
     waiting: tuple[tuple[str, str], ...] = ()
-    since: float | None = None  # when it was first seen out of service, in Unix time; None of a trunk in service
+    # When it was first seen out of service, in Unix time, and the worst reason; None of a trunk in service. They stay
+    # while the reason can no longer be told.
+    since: float | None = None
+    reason: Concern | None = None
     # The channels that were bound while it was in service; None if it always was out of service, and nothing is
     # remembered of the time before.
     served: int | None = None
@@ -148,38 +151,31 @@ class Judge:
         # Most trunks have all that it depends on in common with others.
         self._decide = lru_cache(maxsize=1024)(partial(_decide, workspace.statuses))
 
-    def judge(self, trunk: Trunk, bound_elsewhere: int, since: float, served: int | None) -> Judged:
+    def judge(self, trunk: Trunk, elsewhere: int, since: float, reason: Concern | None, served: int | None) -> Judged:
         """Judge a trunk; the other arguments are as in Judged.
 
-        ``since`` counts if the trunk is out of service, and ``served`` is what it was before.
+        ``since`` counts if the trunk is out of service; ``reason`` and ``served`` are what they were before.
         """
         expected, left_out = self.expectation.of(trunk)
         bound = trunk.bound
         reasons, concerns, waiting, worst = self._decide(
-            bound, trunk.services, trunk.status, trunk.compliance_status, expected, bound_elsewhere
+            bound, trunk.services, trunk.status, trunk.compliance_status, expected, elsewhere
         )
         outage = None
         if worst is not None:
             was_in_service = served
             if served and worst is Concern.UNBOUND:
-                was_in_service = served & bits_of(unbound_channels(bound, expected, bound_elsewhere))
+                was_in_service = served & bits_of(unbound_channels(bound, expected, elsewhere))
             outage = worst, UNKNOWN if was_in_service is None else "true" if was_in_service else "false", since
-        else:
-            served = served or 0
+            reason = worst
+        elif reason is None or reason in dict(reasons) or not (expected or {True, UNREADABLE} & {*bound}):
+            # Otherwise it may still be out of service.
+            reason, served = None, served or 0
             if reasons and ("pending", trunk.status) not in waiting:
                 served |= bits_of_bound(bound)
+        started = since if reason else None
         return Judged(
-            trunk,
-            bound,
-            expected,
-            left_out,
-            bound_elsewhere,
-            reasons,
-            concerns,
-            waiting,
-            since if outage else None,
-            served,
-            outage,
+            trunk, bound, expected, left_out, elsewhere, reasons, concerns, waiting, started, reason, served, outage
         )
 
 

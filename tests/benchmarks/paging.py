@@ -80,7 +80,7 @@ Happening = Callable[[Fleet, str], object]
 
 
 def _lose(fleet: Fleet, number: str) -> None:
-    fleet.unbind(number, "call", now=time.time())
+    fleet.bind(number, "call", None, now=time.time())
 
 
 def _block(fleet: Fleet, number: str) -> None:

@@ -67,7 +67,7 @@ class _Bench:
         """Put a share of the fleet out of service, and return what that costs."""
         count, now = round(share * len(self.fleet)), time.time()
         for number in self.fleet.numbers[: count // 2]:
-            self.fleet.unbind(number, "call", now=now)
+            self.fleet.bind(number, "call", None, now=now)
         for number in self.fleet.numbers[count // 2 : count]:
             self.fleet.change(number, now=now, status="suspended")
         about = f"{len(self.fleet):,} trunks, {count:,} out of service"

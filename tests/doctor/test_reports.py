@@ -18,6 +18,7 @@ from support.executor import InlineExecutor
 from support.exposed import TOKEN
 from support.processes import free_port
 from support.surroundings import Surroundings, surroundings
+from support.trunks import row
 
 from exporter import __version__
 from exporter.api.errors import ApiError, Reason
@@ -97,6 +98,8 @@ FAULTS = (
     *("moving-last-page", "moving-total", "fields-wrong", "no-identity"),
 )
 BYPASSED = exposed.proxied("http://127.0.0.1:1", "127.0.0.1")
+WITHOUT_FIELDS = exposed.fleet([row(status=None, channel_settings={})], exposed.workspace())
+WITHOUT_FIELDS_SEEN = "none of 1 trunk, as far as can be told without status and channel_settings"
 UNRESOLVED = f"https://{'a' * 64}.example"  # too long for a label: the resolver refuses it without asking anybody
 
 WORKSPACES: Mapping[str, Setup] = {
@@ -267,6 +270,7 @@ def without_total(healthy: Recording) -> Mapping[str, Any]:
         (lambda _: {"seconds": 12.6}, "full poll", WARNING, "12.6s of 25s (poll_timeout)"),
         (lambda _: {"durations": [0.1, 0.3, 0.2]}, "pace", OK, f"0.20s a request, 0.30s the slowest of 3; {LEFT}"),
         (without_total, "first page", OK, "25 rows"),
+        (lambda _: {"fleet": WITHOUT_FIELDS}, "out of service", WARNING, WITHOUT_FIELDS_SEEN),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -118,7 +118,7 @@ async def test_the_page_names_the_number_and_resolves(tmp_path: Path, watch: Wat
         bound = f'mihu_trunk_channel_bound{{job="mihu-trunk-exporter",number="{number}",channel="call"}} == 1'
         await eventually(lambda: query(bound), "it is known that the number was bound")
         assert await heard("firing") == []
-        fleet.unbind(number, "call", now=time.time())
+        fleet.bind(number, "call", None, now=time.time())
         (page, *_) = await eventually(lambda: heard("firing"), "the page arrives")
         expected = {"alertname": "MihuTrunkChannelLost", "severity": "critical", "workspace": "acme"}
         assert page["labels"] | expected == page["labels"]

@@ -42,7 +42,7 @@ class Site:
         return Path(await eventually(lambda: next(self.storage.glob("*.state"), None), "the workspace is stored"))
 
     def lose_one(self) -> None:
-        self.tenant.fleet.unbind(answered(self.tenant.fleet)[0], "call", now=1_800_000_000.0)
+        self.tenant.fleet.bind(answered(self.tenant.fleet)[0], "call", None, now=1_800_000_000.0)
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ class TestStorage:
         number = next(number for number in fleet.numbers if fleet.trunk(number)["bindings"]["call"]["bound"])
         agent = fleet.trunk(number)["bindings"]["call"]["agent_name"]
         assert self.row(config, number)["call_agent"] == agent
-        fleet.unbind(number, "call", now=time.time())
+        fleet.bind(number, "call", None, now=time.time())
         lost = self.row(config, number)
         assert (lost["out_of_service"], lost["call_agent"], lost["call_last_agent"]) == ("unbound", "", agent)
         age = datetime.now(UTC) - datetime.fromisoformat(lost["since"])

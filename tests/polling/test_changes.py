@@ -19,7 +19,11 @@ UUID, NUMBER = row()["phone_number_uuid"], row()["number"]
 T = {"phone_number_uuid": UUID, "number": NUMBER}
 UNBOUND_ANYWHERE: dict[str, Any] = {"bindings": bindings()}
 UNBOUND, SUSPENDED, PENDING = row(**UNBOUND_ANYWHERE), row(status="suspended"), row(status="pending")
+CLOSED = row(channel_settings={name: {"enabled": True, "channel_limit": 0} for name in ("voice", "inbound")})
 OTHER = row(1)
+ILLEGIBLE = row(status=1, bindings={"call": {"bound": 0}}, channel_settings="none")
+SILENT = ILLEGIBLE | {"bindings": None}
+UNCLEAR = [[ILLEGIBLE, OTHER], [SILENT, OTHER], [SILENT, row(1, bindings=None)]]
 OUTAGE = "mihu_trunk_outage_timestamp_seconds"
 
 
@@ -62,26 +66,31 @@ class TestGauges:
         assert bench.value(OUT_OF_SERVICE, **T) == START + HOUR
 
     @pytest.mark.parametrize(
-        ("lists", "reason", "was_in_service"),
+        ("lists", "reason", "was_in_service", "since"),
         [
-            ([[SUSPENDED, OTHER], [OTHER, SUSPENDED]], "not_active", "unknown"),
-            ([[row(), OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
-            ([[row(), OTHER], [UNBOUND, OTHER]], "unbound", "true"),
-            ([[row(), OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
-            ([[row(), OTHER], [PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
-            ([[PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
-            ([[PENDING | UNBOUND_ANYWHERE, OTHER], [UNBOUND, OTHER]], "unbound", "false"),
-            ([[OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
-            ([[OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "false"),
-            ([[row(), OTHER], [OTHER], [SUSPENDED, OTHER]], "not_active", "true"),
+            ([[SUSPENDED, OTHER], [OTHER, SUSPENDED]], "not_active", "unknown", 1),
+            ([[row(), OTHER], [SUSPENDED, OTHER]], "not_active", "true", 2),
+            ([[row(), OTHER], [UNBOUND, OTHER]], "unbound", "true", 2),
+            ([[row(), OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "true", 2),
+            ([[row(), OTHER], [PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "true", 3),
+            ([[PENDING, OTHER], [SUSPENDED, OTHER]], "not_active", "false", 2),
+            ([[PENDING | UNBOUND_ANYWHERE, OTHER], [UNBOUND, OTHER]], "unbound", "false", 2),
+            ([[OTHER], [SUSPENDED, OTHER]], "not_active", "false", 2),
+            ([[OTHER], [UNBOUND, OTHER], [SUSPENDED, OTHER]], "not_active", "false", 2),
+            ([[row(), OTHER], [OTHER], [SUSPENDED, OTHER]], "not_active", "true", 3),
+            # It goes on while it cannot be told.
+            ([[OTHER], [SUSPENDED, OTHER], *UNCLEAR, [SUSPENDED, OTHER]], "not_active", "false", 2),
+            ([[OTHER], [CLOSED, OTHER], *UNCLEAR, [CLOSED, OTHER]], "blocked", "false", 2),
+            ([[OTHER], [UNBOUND, OTHER], *UNCLEAR, [UNBOUND, OTHER]], "unbound", "false", 2),
+            ([[OTHER], [SUSPENDED, OTHER], *UNCLEAR, [row(), OTHER], [SUSPENDED, OTHER]], "not_active", "true", 7),
         ],
     )
     def test_a_trunk_out_of_service_was_in_service_before_or_not(
-        self, lists: list[list[Row]], reason: str, was_in_service: str
+        self, lists: list[list[Row]], reason: str, was_in_service: str, since: int
     ) -> None:
         bench = polled(*lists).bench
         labels = {"reason": reason, "was_in_service": was_in_service}
-        assert bench.value(OUTAGE, **T, **labels) == bench.value(OUT_OF_SERVICE, **T)
+        assert bench.value(OUTAGE, **T, **labels) == bench.value(OUT_OF_SERVICE, **T) == START + since * HOUR
         assert bench.series(OUTAGE) == 1
 
     def test_without_details_there_are_totals_alone_and_families_can_be_denied(self) -> None:

@@ -128,9 +128,9 @@ def shown(bench: Bench) -> dict[str, Any]:
     for family in _OPEN:
         lines[family] = [line for line in lines[family] if not line.endswith(" 0")]
     listed = sorted(line for bucket in fleet.buckets for line in unpack_lines(bucket.lines))
-    # Whether a trunk was in service before is remembered.
+    # Whether a trunk was in service before is remembered, and why not while that cannot be told.
     trunks = {
-        key: msgspec.structs.replace(judged, served=None, outage=None)
+        key: msgspec.structs.replace(judged, served=None, outage=None, since=None, reason=None)
         for key, judged in fleet.judged_trunks(fleet.trunks).items()
     }
     return {**lines, "trunks": trunks, "listed": listed, "concerns": fleet.concerns}

@@ -44,6 +44,7 @@ class TestPages:
             pytest.param(60, {"last_page": 10**9, "per_page": 100}, {}, [1, 2, 3], id="and a page size that is wrong"),
             pytest.param(0, {"last_page": 10**9}, {}, [1], id="of an empty list"),
             pytest.param(50, {"total": None, "last_page": None, "has_more": None}, {}, [1, 2, 3], id="no total"),
+            pytest.param(60, {"total": None, "last_page": 1}, {}, [1, 2, 3], id="nor a last page that is right"),
             pytest.param(100, {}, {"max_trunks": 100}, [1, 2, 3, 4], id="as many as max_trunks"),
         ],
     )
@@ -165,6 +166,8 @@ class TestWholeness:
             pytest.param(rows(20), 21, True, {"incomplete": 1}, None, id="fewer rows"),
             pytest.param([*rows(20), ALSO_ON_WHATSAPP], 20, True, {"incomplete": 1}, None, id="more rows"),
             pytest.param(rows(20), 23, False, {}, 3, id="the total need not be right"),
+            pytest.param(rows(60), 25, True, {"incomplete": 1}, None, id="a total of the page, though there are more"),
+            pytest.param(rows(60), 25, False, {}, 35, id="which need not be right"),
         ],
     )
     def test_as_many_rows_as_the_total_says(
@@ -172,8 +175,15 @@ class TestWholeness:
     ) -> None:
         bench = polled(Bench(Listing(listed, pagination={"total": total}), verify_total=verify_total))
         assert bench.failures() == failures
-        assert bench.series("mihu_trunk_info") == (0 if failures else 20)
+        assert bench.series("mihu_trunk_info") == (0 if failures else len(listed))
         assert bench.value("mihu_poll_drift") == drift
+
+    def test_the_error_says_what_the_pages_leave_out(self) -> None:
+        bench = Bench(Listing(rows(3), pagination={"current_page": None, "total": None}))
+        seen = (
+            "reports no number of rows, the last walk found 3; asked for page 1 it answered with one without a number"
+        )
+        assert seen in str(asyncio.run(bench.poll()))
 
     def test_a_trunk_that_an_earlier_walk_saw_is_not_dropped_while_the_totals_leave_room_for_it(self) -> None:
         """A trunk that is removed moves all behind it up: the first of the next page is missed."""

@@ -34,6 +34,7 @@ A, U = [row(), OTHER], [unanswered(), OTHER]
 BEA, UNNAMED = ([row(bindings=bindings(call=call)), OTHER] for call in (bound("Bea"), {"bound": True}))
 ALONE = [OTHER]  # the trunk is not listed
 UNSEEN = OneWalk([OTHER])  # which does not see the trunk
+NAMELESS = [row(phone_number_uuid=7, number=None), OTHER]
 UNCLEAR = [row(bindings=UNREADABLE), OTHER]
 SILENT = [row(bindings=None), row(1, bindings=None)]  # no row has any binding
 TWIN, TWIN_U = row(phone_number_uuid="twin"), unanswered(phone_number_uuid="twin")
@@ -144,6 +145,11 @@ def test_lost_where_neither_a_rule_nor_a_filter_leaves_the_channel_out(
         pytest.param([A, UNSEEN, ALONE, [OTHER, TWIN]], ["added"], None, id="not seen, then back under another uuid"),
         pytest.param([A, UNSEEN, A], [], None, id="seen again"),
         pytest.param([A, UNSEEN, U], ["lost"], None, id="seen again without its agent"),
+        # A row that names no trunk may be its, unless it was there before.
+        pytest.param([A, NAMELESS, NAMELESS], [], None, id="perhaps nameless"),
+        pytest.param([A, NAMELESS, U], ["lost"], None, id="nameless for a while"),
+        pytest.param([A, NAMELESS, ALONE], ["removed"], 3, id="no longer nameless"),
+        pytest.param([[*A, NAMELESS[0]], NAMELESS], ["removed"], 2, id="another was nameless before"),
     ],
 )
 def test_gone(polls: list[list[Row]], changes: list[str], since: int | None) -> None:

@@ -20,7 +20,7 @@ def services(**settings: dict[str, Any]) -> dict[str, Any]:
 def judged(*expected: Channel, elsewhere: int = 0, **changed: Any) -> Judged:  # noqa: ANN401 - any field may be anything
     """Judge a trunk on which channels are expected, and whose number is bound on others elsewhere, as bits."""
     judge = Judge(workspace(expect=(ExpectRule(channels=expected),)))
-    return judge.judge(trunk(**changed), elsewhere, 0.0, None)
+    return judge.judge(trunk(**changed), elsewhere, 0.0, None, None)
 
 
 def words(one: Judged) -> list[str]:
