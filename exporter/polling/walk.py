@@ -85,8 +85,7 @@ def too_many(max_trunks: int, seen: str) -> ApiError:
 async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_trunks: int) -> Walk:
     """Read every page of the list.
 
-    Page 1 reports how many there are; where it does not, or the last of them says that there are more, the walk goes on
-    page by page until there are no more.
+    Page 1 reports how many there are; where it does not, the walk goes on page by page until there are no more.
 
     Raises:
         ListShrankError: a page after the first does not exist.
@@ -117,23 +116,15 @@ async def walk(get: Callable[[int], Awaitable[Page]], *, concurrency: int, max_t
                 break
 
     first = page = await read(1)
-    if (last := last_page(first)) is not None:
-        # One page more than there is room for is enough to find that there are too many.
-        last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
-        remaining = iter(range(2, last + 1))  # one iterator, from which each task takes the next number
-        await _run_all([read_several() for _ in range(min(concurrency, last - 1))])
-        page = pages[max(pages)]
-    while page.rows and _has_more(page, first.pagination):
-        page = await read(page.number + 1)
+    if (last := last_page(first)) is None:
+        while page.rows and page.pagination.has_more is not False:
+            page = await read(page.number + 1)
+        return Walk(tuple(pages.values()))
+    # One page more than there is room for is enough to find that there are too many.
+    last = min(last, max_trunks * _MAX_ROWS_PER_TRUNK // max(_page_size(first), 1) + 1)
+    remaining = iter(range(2, last + 1))  # one iterator, from which each task takes the next number
+    await _run_all([read_several() for _ in range(min(concurrency, last - 1))])
     return Walk(tuple(pages[number] for number in sorted(pages)))
-
-
-def _has_more(page: Page, reported: Pagination) -> bool:
-    """Return whether the list goes on after the last page that was expected: the total may count something else."""
-    has_more, last = page.pagination.has_more, reported.last_page
-    if reported.total is None:
-        return has_more is True or (has_more is None and last is None)
-    return has_more is True and (last is None or page.number < last)
 
 
 async def _run_all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
