@@ -1,9 +1,9 @@
 """Histories: what happens to phone numbers, played through the exporter's own code, and what must fire by when.
 
 A file of histories is a list in YAML, each with the keys of :class:`History`. Times are those of Prometheus, from the
-start of the history. What happens is told in sentences: a verb and its arguments. There are the verbs of
-:class:`Telephony`; ``stop``, ``start``, ``restart`` and ``reload`` with the number of a replica or none for all;
-``cut-off`` and ``reconnect`` with one; and ``scrape-fails`` (the next), ``prometheus-away`` and ``prometheus-back``.
+start of the history. What happens is told in sentences: a verb and its arguments. There are the verbs of Telephony;
+``stop``, ``start``, ``restart``, ``reload`` and ``redeploy`` (restart, reloaded) with a replica's number or none: all;
+``cut-off`` and ``reconnect`` with one; ``scrape-fails`` (the next), ``prometheus-away`` and ``prometheus-back``.
 """
 
 import asyncio
@@ -101,6 +101,7 @@ class History(BaseModel, extra="forbid", frozen=True):
     workspace: dict[str, Any] = {}  # settings as in the configuration
     reloaded: dict[str, Any] = {}  # the same after a ``reload``
     metrics: dict[str, Any] = {}
+    reloaded_metrics: dict[str, Any] = {}  # that differ after a ``reload``
 
     @property
     def is_about_exporters(self) -> bool:
@@ -207,15 +208,13 @@ class Replica:
         self.is_cut_off = False
         self._running = AsyncExitStack()
         self._polling = AsyncExitStack()
-        self._own: list[Sample] = []  # of the exporter itself: they do not change
-        self._known: dict[int, tuple[Segments, list[Sample]]] = {}
 
     async def start(self) -> None:
         play, started = self._play, self.clock.time()
         self._bench = bench = Bench(
             self._answer,
-            play.workspace,
-            metrics=play.metrics,
+            play.settings[0],
+            metrics=play.settings[1],
             clock=self.clock,
             random=_Phase(1),
             folder=play.folder / str(self._index) if play.history.storage else None,
@@ -226,8 +225,8 @@ class Replica:
             self._running.push_async_callback(bench.storage.end)
         own = bench.exporter_metrics.text(PROMETHEUS).splitlines()
         own = [line for line in own if line.startswith("mihu_")] + [f"process_start_time_seconds {started}"]
-        self._own = [*self._read(own)]
-        self._known = {}
+        self._own = [*self._read(own)]  # of the exporter itself: they do not change
+        self._known: dict[int, tuple[Segments, list[Sample]]] = {}
         await self._running.enter_async_context(self._polling)
         await self._polling.enter_async_context(bench.running(_AFTER_SCRAPE + 29 * self._index))
         self.is_up = True
@@ -240,10 +239,16 @@ class Replica:
         await self.stop()
         await self.start()
 
+    async def redeploy(self) -> None:
+        self._play.settings = self._play.reloaded
+        await self.restart()
+
     async def reload(self) -> None:
-        """Poll at once with other settings; what is known stays, as in a reload that changes no address."""
+        """Poll at once with other settings; what is known stays as far as a reload lets it."""
         await self._polling.aclose()
-        self._bench.configure(self._play.reloaded, self._play.metrics, self._bench.poller.snapshot)
+        before = self._bench.poller
+        self._bench.configure(*self._play.reloaded, before.snapshot)
+        self._bench.configure(*self._play.reloaded, before.snapshot_for(self._bench.poller.context))
         await self._polling.enter_async_context(self._bench.running())
 
     def samples(self) -> Iterator[Sample]:
@@ -279,13 +284,13 @@ class _Play:
     def __init__(self, history: History, folder: Path) -> None:
         self.history = history
         self.folder = folder
-        self.workspace, self.metrics = _settings(history, history.workspace, folder)
-        self.reloaded, _ = _settings(history, history.reloaded, folder)
+        self.settings = _settings(history, history.workspace, history.metrics, folder)
+        self.reloaded = _settings(history, history.reloaded, history.metrics | history.reloaded_metrics, folder)
         self.telephony = Telephony(history.numbers)
         clocks = enumerate(history.clocks or [0.0] * history.replicas)
         self.replicas = [Replica(index, self, ManualClock(wrong)) for index, wrong in clocks]
         self.samples: dict[str, dict[int, str]] = {}  # that Prometheus scraped, by series, then by scrape
-        self.scrapes = 0
+        self.scrapes = int(history.until / history.step) + 1
         self._is_watched = True
         self._scrape_fails = False  # the next one
 
@@ -295,29 +300,25 @@ class _Play:
         for replica in self.replicas:
             await replica.start()
         happens = sorted((time + _AFTER_POLL, what) for time, what in history.happens.items())
-        now = 0.0
-        for index in range(int(history.until / history.step) + 1):
+        for index in range(self.scrapes):
             while happens and happens[0][0] <= index * history.step:
                 due, what = happens.pop(0)
-                await self._pass(due - now)
-                now = due
+                await self._pass_until(due)
                 await self._happen(what)
-            await self._pass(index * history.step - now)
-            now = index * history.step
-            self.scrapes = index + 1
+            await self._pass_until(index * history.step)
             if self._is_watched:
                 self._scrape(index)
         for replica in self.replicas:
             await replica.stop()
 
-    async def _pass(self, duration: float) -> None:
+    async def _pass_until(self, time: float) -> None:
         for replica in self.replicas:
-            await replica.clock.advance(duration)
+            await replica.clock.advance(time - replica.clock.monotonic())
 
     async def _happen(self, sentences: Sequence[str]) -> None:
         for verb, *words in map(str.split, sentences):
             match verb:
-                case "stop" | "start" | "restart" | "reload":
+                case "stop" | "start" | "restart" | "reload" | "redeploy":
                     for replica in [self.replicas[int(words[0])]] if words else self.replicas:
                         await getattr(replica, verb)()
                 case "cut-off" | "reconnect":
@@ -338,12 +339,12 @@ class _Play:
         self._scrape_fails = False
 
 
-def _settings(history: History, workspace: Mapping[str, Any], folder: Path) -> tuple[Workspace, Metrics]:
+def _settings(history: History, workspace: Row, metrics: Row, folder: Path) -> tuple[Workspace, Metrics]:
     """Return the settings of a history, read as a configuration file is."""
     address = {"base_url": "https://acme.mihu.ai", "authorization": {"credentials": "test-token"}}
     config = {
         "global": {"poll_interval": f"{history.poll}s"},
-        "metrics": history.metrics,
+        "metrics": metrics,
         "workspaces": [{"name": history.name, **address, **workspace}],
     }
     loaded = load(write_yaml(folder / "config.yaml", config))
