@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 from hypothesis import settings
+from structlog import processors
 from support import newer_programs
 
 # How long an example takes says nothing about the code: the machine may be busy. Examples are others in each run;
@@ -28,13 +29,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 def pytest_runtest_setup() -> None:
     """Log every level, an event a plain line, whatever an earlier test set up: a failing test shows it."""
     structlog.reset_defaults()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(),
-        ]
-    )
+    structlog.configure(processors=[processors.add_log_level, processors.format_exc_info, processors.LogfmtRenderer()])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import quote_plus
 
 import httpx
@@ -36,13 +37,6 @@ def answering(status: int, content: bytes = PAGE, **headers: str) -> Handler:
         return httpx.Response(status, headers=named, stream=httpx.ByteStream(content))
 
     return answer
-
-
-def failing(error: Exception) -> Handler:
-    def fail(_: httpx.Request) -> httpx.Response:
-        raise error
-
-    return fail
 
 
 def error_of(status: int, content: object = None, **headers: str) -> ApiError:
@@ -267,7 +261,7 @@ EACH_REFUSED.__cause__ = ExceptionGroup(
     ids=repr,
 )
 def test_a_failing_connection_is_an_error(error: Exception, reason: Reason, seen: str) -> None:
-    bench = Bench(failing(error))
+    bench = Bench(Mock(side_effect=error))
     found = bench.error()
     assert (found.reason, found.status, found.seen) == (reason, None, seen)
     assert bench.counted() == ("error", 0.0)
@@ -291,5 +285,5 @@ class TestTheToken:
         assert not [text for text in (token, write(token), *marks.marks_in(error.seen)) if text in error.seen]
 
     def test_is_not_shown_by_what_led_to_the_error(self) -> None:
-        error = Bench(failing(httpx.RemoteProtocolError(TOKEN.reveal))).error()
+        error = Bench(Mock(side_effect=httpx.RemoteProtocolError(TOKEN.reveal))).error()
         assert TOKEN.reveal not in "".join(traceback.format_exception(error))

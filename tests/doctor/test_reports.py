@@ -162,9 +162,7 @@ def recordings(folder: Path) -> Mapping[str, Recording]:
     return asyncio.run(record_all())
 
 
-FINDINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(
-    Path(__file__).with_name("results.yaml").read_text(encoding="utf-8")
-)
+FINDINGS: dict[str, dict[str, list[str]]] = yaml.safe_load(Path(__file__).with_name("results.yaml").read_text("utf-8"))
 FAILING, WARNED = FINDINGS["failing"], FINDINGS["warned"]
 HEALTHY = {"healthy", "proxied", "past-the-proxy"}
 
@@ -192,9 +190,8 @@ def test_what_fails_is_told_and_what_needs_it_is_skipped(
     after = list(results).index(FAILING[name][0]) + 1
     passed = {check for check in list(results)[after:] if results[check].outcome is Outcome.OK}
     assert passed <= {"proxy", "TLS", "token", "clock"}
-    assert {result.seen for result in results.values() if result.outcome is Outcome.SKIPPED} == {
-        "skipped: an earlier step failed"
-    }
+    skipped = {result.seen for result in results.values() if result.outcome is Outcome.SKIPPED}
+    assert skipped == {"skipped: an earlier step failed"}
 
 
 @pytest.mark.parametrize("name", [*WARNED, *sorted(HEALTHY)])

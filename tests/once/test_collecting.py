@@ -1,6 +1,7 @@
 """Polling every workspace once, and what the progress bar counts."""
 
 import asyncio
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -15,10 +16,8 @@ from exporter.polling.walk import Page
 
 
 def test_a_poll_that_fails_leaves_the_others_alone() -> None:
-    def broken(_: httpx.Request) -> httpx.Response:
-        raise RuntimeError("not foreseen")
-
-    found = collected({"acme": Listing(rows(3)), "crashed": broken, "globex": Listing(rows(2))})
+    crashing = Mock(side_effect=RuntimeError("not foreseen"))
+    found = collected({"acme": Listing(rows(3)), "crashed": crashing, "globex": Listing(rows(2))})
     assert [one.poll.failure and one.poll.failure.reason.value for one in found] == [None, "internal", None]
     assert [one.trunks and len(one.trunks) for one in found] == [3, None, 2]
 

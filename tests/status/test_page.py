@@ -86,10 +86,8 @@ class TestFrontPage:
 
     def test_agents_stand_in_the_order_of_their_channels_each_once(self) -> None:
         agents = bindings(call=bound("Zoe"), sms=bound("ada"), whatsapp=bound("Zoe"))
-        page = ask(
-            "/trunks",
-            polled("acme", [row(bindings=agents), row(1, bindings=bindings(call=bound("Ada"), sms=bound("ada")))]),
-        )
+        others = bindings(call=bound("Ada"), sms=bound("ada"))
+        page = ask("/trunks", polled("acme", [row(bindings=agents), row(1, bindings=others)]))
         assert [each["Agent"] for each in rows(page)] == ["Zoe call, whatsapp ada sms", "Ada call ada sms"]
 
     def test_what_was_so_when_polling_began_may_have_been_so_for_long(self) -> None:

@@ -22,10 +22,8 @@ def hourly(simulator: Simulator, tenants: Sequence[Tenant], **settings: Any) -> 
     chosen = {"poll_interval": 3600.0, "max_staleness": 36000.0} | settings
     polled = []
     for each in tenants:
-        reached = {
-            "base_url": simulator.base_url(each.name),
-            "credentials": Authorization(credentials=Secret(each.token)),
-        }
+        credentials = Authorization(credentials=Secret(each.token))
+        reached = {"base_url": simulator.base_url(each.name), "credentials": credentials}
         polled.append(workspace(each.name, **reached | chosen))
     return ValidatedConfig(workspaces=tuple(polled))
 
