@@ -105,6 +105,9 @@ class TestVariables:
         assert said in ended.stderr
 
 
+GOES_BEFORE = f"--web.config.file goes before the command: {PROGRAM} --web.config.file … doctor"
+
+
 class TestAMistake:
     def refusal(self, *arguments: str) -> str:
         ended = run(*arguments)
@@ -130,10 +133,7 @@ class TestAMistake:
             ("simulate --trunk 3", "No such option '--trunk'. Did you mean '--trunks'?"),
             ("doctr", "No such command 'doctr'. Did you mean 'doctor'?"),
             ("simulator", "No such command 'simulator'. Did you mean 'simulate'?"),
-            (
-                "doctor --web.config.file",
-                "--web.config.file goes before the command: mihu-trunk-exporter --web.config.file … doctor",
-            ),
+            ("doctor --web.config.file", GOES_BEFORE),
             ("once --config.check", "--config.check does not go with once; leave out one of them"),
             ("-x", "No such option '-x'."),
             ("--nonsense", "No such option '--nonsense'."),

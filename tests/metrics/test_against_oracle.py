@@ -42,10 +42,7 @@ VARIANTS = {
     "numbers masked": (workspace(), Metrics(number=NumberStyle.MASKED)),
     "numbers hidden": (workspace(), Metrics(number=NumberStyle.HIDDEN)),
     "agents without names": (workspace(), Metrics(agent_names=False)),
-    "some families denied": (
-        workspace(),
-        Metrics(deny=tuple(map(compile_pattern, ("mihu_trunk_c.*", "mihu_trunk_i")))),
-    ),
+    "families denied": (workspace(), Metrics(deny=tuple(map(compile_pattern, ("mihu_trunk_c.*", "mihu_trunk_i"))))),
     "totals alone": (workspace(), Metrics(trunk_details=False)),
     "expectations by rules": (workspace(expect=RULES), Metrics()),
     "expectations for some": (workspace(expect=RULES[:2]), Metrics()),

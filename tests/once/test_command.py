@@ -226,10 +226,9 @@ class TestOutput:
         assert (ended.exit_code, ended.stderr) == (1, f"mihu-trunk-exporter: {message}\n")
         assert api.traffic.requests == before
 
-    @pytest.mark.parametrize(("unbuffered", "flags"), [("", ()), ("1", ()), ("", ("--help",)), ("1", ("--help",))])
-    def test_a_full_disk(
-        self, config: Path, unbuffered: str, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    @pytest.mark.parametrize("flags", [[], ["--help"]])
+    def test_full_disk(self, config: Path, unbuffered: str, flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
         full = os.open("/dev/full", os.O_WRONLY)
         process = started(config, *flags, stdout=full)

@@ -100,19 +100,17 @@ def test_files_are_relative_to_the_configuration(settings: str, minimum: ssl.TLS
     assert tls.context().minimum_version is minimum
 
 
+EMPTY = "is empty, so that anyone can connect, without a password and unencrypted"
+CLEAR = "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt"
+LOOSE = "tls_server_config.key_file: can be read by other users (its mode is 0644); chmod 600 keeps it private"
+
+
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("", "is empty, so that anyone can connect, without a password and unencrypted"),
-        ("# nothing", "is empty, so that anyone can connect, without a password and unencrypted"),
-        (
-            f"basic_auth_users: {{alice: {HASH}}}",
-            "passwords are sent unencrypted; add tls_server_config, or let a proxy encrypt",
-        ),
-        (
-            "tls_server_config: {cert_file: server.pem, key_file: loose.key}",
-            "tls_server_config.key_file: can be read by other users (its mode is 0644); chmod 600 keeps it private",
-        ),
+        *((text, EMPTY) for text in ("", "# nothing")),
+        (f"basic_auth_users: {{alice: {HASH}}}", CLEAR),
+        ("tls_server_config: {cert_file: server.pem, key_file: loose.key}", LOOSE),
     ],
 )
 def test_a_risky_configuration_is_warned_about(load: Load, text: str, warning: str) -> None:
