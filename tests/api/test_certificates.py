@@ -38,8 +38,7 @@ class Workspace:
     def __init__(self, port: int, tls: TLS) -> None:
         self.address = f"https://localhost:{port}"
         self.shown: list[str] = []  # who opened a connection
-        self.bench = Bench(base_url=self.address, tls=tls)
-        self.client = self.bench.client
+        self.client = Bench(base_url=self.address, tls=tls).client
 
     async def poll(self) -> bytes | ApiError:
         try:
@@ -89,9 +88,7 @@ def put(content: Path, place: Path) -> Path:
 
 
 @pytest.mark.parametrize("shown", ["old", "new"])
-async def test_only_the_renewed_authority_is_trusted_from_the_next_poll_on(
-    made: Files, ca_file: Path, shown: str
-) -> None:
+async def test_only_the_new_authority_is_trusted_from_the_next_poll_on(made: Files, ca_file: Path, shown: str) -> None:
     async with polling(made, TLS(ca_file=ca_file), f"{shown} server") as workspace:
         for age in ("old", "new"):
             put(made[f"{age} authority"], ca_file)
@@ -107,9 +104,7 @@ async def test_connections_stay_open_while_nothing_changes(made: Files, ca_file:
         assert workspace.shown == ["nobody"]
 
 
-async def test_a_renewed_certificate_of_the_exporter_is_shown_once_its_key_fits(
-    made: Files, ca_file: Path, tmp_path: Path
-) -> None:
+async def test_a_new_client_certificate_is_shown_once_its_key_fits(made: Files, ca_file: Path, tmp_path: Path) -> None:
     cert_file, key_file = tmp_path / "cert.pem", tmp_path / "key.pem"
     put(made["old exporter"], cert_file)
     put(made["old exporter's key"], key_file)

@@ -205,9 +205,7 @@ def test_any_texts_are_one_gzip_member(texts: list[str]) -> None:
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=1, max_size=8),
     others=st.dictionaries(st.integers(0, 7), st.text(st.characters(exclude_categories=["Cs"]), max_size=5)),
 )
-def test_a_column_with_some_segments_replaced_is_the_column_of_the_new_ones(
-    texts: list[str], others: dict[int, str]
-) -> None:
+def test_a_column_with_some_segments_replaced_is_that_of_the_new_ones(texts: list[str], others: dict[int, str]) -> None:
     others = {index: text for index, text in others.items() if index < len(texts)}
     column = replaced(Column.of_empty(len(texts)), dict(enumerate(texts)))
     changed = replaced(column, others)

@@ -211,9 +211,7 @@ BAD: dict[str, Callable[[bytes], bytes]] = {
 
 class TestABadFile:
     @pytest.mark.parametrize("spoil", BAD.values(), ids=BAD)
-    def test_is_a_warning_and_a_gauge_and_is_kept_aside(
-        self, process: Process, spoil: Callable[[bytes], bytes]
-    ) -> None:
+    def test_is_a_warning_and_a_gauge_and_kept_aside(self, process: Process, spoil: Callable[[bytes], bytes]) -> None:
         process.poll(*LISTED)
         file = only_file(process.folder)
         bad = spoil(file.read_bytes())
@@ -260,9 +258,7 @@ class TestABadFile:
         with pytest.raises(StorageInUseError):
             asyncio.run(Storage(process.folder, process.bench.clock, lambda _: None, InlineExecutor()).open())
 
-    def test_that_cannot_be_written_is_a_problem_until_it_can_be_or_its_workspace_is_gone(
-        self, process: Process
-    ) -> None:
+    def test_that_cannot_be_written_is_a_problem_until_it_can_or_its_workspace_is_gone(self, process: Process) -> None:
         process.poll(row())
         file = only_file(process.folder)
         file.unlink()

@@ -101,9 +101,7 @@ needs_ipv6 = pytest.mark.skipif("::1" not in IPV6, reason="this machine has no I
         *((f"{local}%{zone}", f"[{local}]", [], []) for local, zone in IPV6.items() if local.startswith("fe80:")),
     ],
 )
-def test_listening_on_a_port_that_is_taken_then(
-    host: str, shown: str, reached: Sequence[str], refused: Sequence[str]
-) -> None:
+def test_listening_on_a_port_takes_it(host: str, shown: str, reached: Sequence[str], refused: Sequence[str]) -> None:
     with closing(listen(ListenAddress(host, 0))) as listener:
         port = listener.getsockname()[1]
         assert url(listener) == f"http://{shown}:{port}"

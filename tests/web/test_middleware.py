@@ -74,9 +74,7 @@ class TestPasswords:
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_probes_need_none_where_the_prefix_puts_them(
-        self, prefix: str, path: str, status: int, method: str
-    ) -> None:
+    def test_probes_need_none_where_a_prefix_puts_them(self, prefix: str, path: str, status: int, method: str) -> None:
         assert guarded(web=WebSettings(route_prefix=prefix)).ask(path, method).status_code == status
 
     @pytest.mark.parametrize(
@@ -106,9 +104,7 @@ OF_ANY = {"X-Content-Type-Options": "nosniff"}
 OF_PAGES = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer", "X-Frame-Options": "deny"}
 
 
-@pytest.mark.parametrize(
-    "configured", [{}, {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=1"}]
-)
+@pytest.mark.parametrize("own", [{}, {"X-Frame-Options": "sameorigin", "Strict-Transport-Security": "max-age=1"}])
 @pytest.mark.parametrize(
     ("path", "users", "headers"),
     [
@@ -119,12 +115,12 @@ OF_PAGES = {"Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer",
     ],
 )
 def test_security_headers_are_sent_and_configured_ones_override_them(
-    path: str, users: dict[str, bytes], headers: dict[str, str], configured: dict[str, str]
+    path: str, users: dict[str, bytes], headers: dict[str, str], own: dict[str, str]
 ) -> None:
-    access = Access(WebConfig(users=users, headers=configured))
+    access = Access(WebConfig(users=users, headers=own))
     found = Site([view("acme", [row()])], access=access, pages=PAGES).ask(path).headers
-    expected = {**OF_ANY, **headers, **configured}
-    of_security = {*OF_ANY, *OF_PAGES, *configured}
+    expected = {**OF_ANY, **headers, **own}
+    of_security = {*OF_ANY, *OF_PAGES, *own}
     assert {name: found.get_list(name) for name in of_security if name in found} == {
         name: [value] for name, value in expected.items()
     }

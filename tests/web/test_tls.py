@@ -107,9 +107,7 @@ class TestClientCertificates:
             with pytest.raises(REFUSED):
                 await shown(site, certificates.client("client"))
 
-    async def test_an_authority_that_is_replaced_is_not_trusted_by_an_old_session(
-        self, certificates: Certificates
-    ) -> None:
+    async def test_a_replaced_authority_is_not_trusted_by_an_old_session(self, certificates: Certificates) -> None:
         def ask(port: int, context: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLSession | None:
             with (
                 ssl.create_connection(("127.0.0.1", port)) as plain,  # type: ignore[attr-defined]  # as ssl imports it
@@ -204,9 +202,7 @@ async def test_files_that_hang_do_not_delay_a_reload_to_others(certificates: Cer
 
 
 class TestSlowHandshakes:
-    async def test_a_handshake_that_does_not_come_times_out_or_ends_with_the_server(
-        self, certificates: Certificates
-    ) -> None:
+    async def test_a_missing_handshake_times_out_or_ends_with_the_server(self, certificates: Certificates) -> None:
         for limits, stops in ((Limits(head_seconds=0.3), False), (Limits(), True)):
             async with secured(certificates.server(), limits=limits) as (site, _), site.connected() as peer:
                 started = time.monotonic()
