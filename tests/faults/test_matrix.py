@@ -31,9 +31,11 @@ def by_fault(rows: tuple[Failing, ...] | tuple[Survived, ...]) -> pytest.MarkDec
 
 @by_fault(FAILING)
 class TestAFaultThatFailsThePoll:
-    def test_leaves_the_last_good_data_and_moves_its_own_counter_alone(self, row: Failing, evidence: Evidence) -> None:
+    def test_leaves_the_last_good_data_to_the_last_series(self, evidence: Evidence) -> None:
         assert len(fleet_lines(evidence.before)) > 30 * 10
         assert fleet_lines(evidence.after) == fleet_lines(evidence.before)
+
+    def test_moves_its_own_counter_by_one_and_no_other(self, row: Failing, evidence: Evidence) -> None:
         assert evidence.value("mihu_up") == 0
         assert evidence.moved("mihu_poll_failures_total", "reason") == {row.reason.value: 1}
         assert evidence.moved("mihu_polls_total", "workspace") == {row.fault: 1}
@@ -50,11 +52,13 @@ class TestAFaultThatFailsThePoll:
             assert requests == {row.code: row.requests}
             assert retried == ({row.reason.value: row.retries} if row.retries else {})
 
-    def test_is_one_line_in_the_log_and_not_read_beyond_the_limit(self, row: Failing, evidence: Evidence) -> None:
+    def test_is_one_line_in_the_log(self, row: Failing, evidence: Evidence) -> None:
         (line,) = evidence.log
         assert f'level=warning msg="poll failed" workspace={row.fault} reason={row.reason.value} error="' in line
         assert row.remedy in line
         assert row.message in line.replace("\\'", "'")
+
+    def test_is_not_read_beyond_the_limit(self, row: Failing, evidence: Evidence) -> None:
         if row.max_sent is not None:
             assert 0 < evidence.sent < row.max_sent
 
@@ -68,10 +72,12 @@ class TestAFaultThatThePollSurvives:
         assert evidence.moved("mihu_api_requests_total", "code") == {"200": row.requests}
         assert [line for line in evidence.log if not re.search('msg="(trunk|more trunks) changed"', line)] == []
 
-    def test_shows_every_trunk_once_and_leaves_what_it_does_not_touch(self, row: Survived, evidence: Evidence) -> None:
+    def test_shows_every_trunk_once(self, row: Survived, evidence: Evidence) -> None:
         infos = [labels for name, labels in samples(evidence.after) if name == "mihu_trunk_info"]
         assert len({dict(labels)["number"] for labels in infos}) == len(infos) == row.trunks
         assert sum(evidence.by("mihu_trunks", "status").values()) == row.trunks
+
+    def test_leaves_what_it_does_not_touch(self, row: Survived, evidence: Evidence) -> None:
         before, after = (sorted(fleet_lines(text)) for text in (evidence.before, evidence.after))
         assert (after == before) is row.unchanged
 
@@ -114,8 +120,10 @@ class TestWhatIsShown:
             assert sum(values.values()) == 200
         assert len(evidence.by("mihu_trunk_status", "status")) == 200
 
-    def test_of_a_contradiction_is_the_worse_and_of_missing_fields_no_invented_value(self, observed: Observed) -> None:
+    def test_of_a_contradiction_is_the_worse(self, observed: Observed) -> None:
         assert observed.by_fault["contradicting-row"].moved("mihu_trunks", "status")["suspended"] == 1
+
+    def test_of_missing_fields_is_nothing_instead_of_an_invented_value(self, observed: Observed) -> None:
         for fault in ("fields-null", "fields-missing", "empty-lists"):
             text = observed.by_fault[fault].after
             assert not re.findall(r"^mihu_trunk_(?:capability|service_\w+|monthly_fee)\{", text, re.MULTILINE)
@@ -126,11 +134,14 @@ class TestWhatIsShown:
             assert len(set(names)) == len(names) > 40
 
 
-def test_no_fault_crashes_a_poller_leaves_a_traceback_or_brings_a_secret_to_light(observed: Observed) -> None:
-    log = observed.whole_log
+def test_no_fault_crashes_a_poller_or_leaves_a_traceback(observed: Observed) -> None:
     assert observed.healthy
-    assert "Traceback" not in log
-    assert "reason=internal" not in log
+    assert "Traceback" not in observed.whole_log
+    assert "reason=internal" not in observed.whole_log
+
+
+def test_no_fault_brings_a_secret_to_light(observed: Observed) -> None:
+    log = observed.whole_log
     assert log.count(' msg="poll failed"') == log.count('"msg": "poll failed"') == len(FAILING)
     assert not marks_in(log)
     for evidence in observed.by_fault.values():
