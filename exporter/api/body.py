@@ -45,7 +45,8 @@ async def read(chunks: AsyncIterator[bytes], content_encoding: str, limit: int =
     received, plain, inflater = bytearray(), bytearray(), isal_zlib.decompressobj(_GZIP)
     size = 0
     async for chunk in chunks:
-        await asyncio.sleep(0)  # many may have been received together
+        if len(chunk) < _CHUNK:  # many may have been received together
+            await asyncio.sleep(0)
         received += chunk
         size += max(len(chunk), _CHUNK)
         _check_size(size, limit)  # compressed data may go on without yielding anything

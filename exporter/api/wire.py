@@ -55,7 +55,7 @@ def decode_page(body: bytes) -> tuple[list[bytes], Pagination]:
     An ApiError is ``api_error`` for ``success: false``, ``too_large`` for many small values, and ``invalid_response``
     for anything but the documented JSON.
     """
-    if body.count(b",") > _MAX_COMMAS:
+    if len(body) > _MAX_COMMAS and body.count(b",") > _MAX_COMMAS:
         raise ApiError(Reason.TOO_LARGE, "a page has more than a million values", "lower per_page")
     try:
         answer = _decode_answer(body)
