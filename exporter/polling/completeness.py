@@ -160,8 +160,8 @@ def _explain(walk: Walk, trunks: RowsByTrunk) -> str:
     text = f"the API reports {reported} rows, the last walk found {walk.row_count}"
     if (repeats := walk.row_count - _count(trunks)) > 0:
         text += f", {repeats} of them twice"
-    if others := [(page.number, echo) for page in walk.pages if (echo := page.pagination.current_page) != page.number]:
-        number, echo = others[0]
+    if others := [page for page in walk.pages if not page.is_echoed]:
+        asked, echo = others[0].number, others[0].pagination.current_page
         answered_with = "one without a number" if echo is None else f"page {echo}"
-        text += f"; asked for page {number} it answered with {answered_with}"
+        text += f"; asked for page {asked} it answered with {answered_with}"
     return text

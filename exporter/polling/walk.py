@@ -25,6 +25,10 @@ class Page:
     pagination: Pagination  # where the API says that it stands in the list
     rows: tuple[Row, ...]
 
+    @property
+    def is_echoed(self) -> bool:
+        return self.pagination.current_page == self.number
+
 
 EncodedTrunks = Sequence[tuple[Row, bytes]]
 
@@ -68,7 +72,7 @@ class Walk:
 
     @cached_property
     def is_echoed(self) -> bool:
-        return all(page.pagination.current_page == page.number for page in self.pages)
+        return all(page.is_echoed for page in self.pages)
 
 
 class ListShrankError(Exception):
